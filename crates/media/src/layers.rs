@@ -1,0 +1,135 @@
+//! Which simulcast layer a viewer gets: the smallest that fills the tile, as far as the viewer's path carries it.
+//! Pure functions; called by a room when a wish, a layer or a budget has changed.
+
+/// What is known of a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// Whether packets of it came lately.
+    pub(crate) active: bool,
+    /// The picture's height, where the codec tells it easily.
+    pub(crate) height: Option<u16>,
+    /// What it needs.
+    pub(crate) bps: u64,
+}
+
+/// One picture that a viewer wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The layers on offer, as the publication numbers them.
+    pub(crate) layers: Vec<Layer>,
+    /// How high it is drawn.
+    pub(crate) height_px: u16,
+}
+
+/// The active layers from small to large.
+fn ladder(layers: &[Layer]) -> Vec<u8> {
+    let mut ladder: Vec<u8> = (0..).zip(layers).filter(|(_, layer)| layer.active).map(|(index, _)| index).collect();
+    let known = ladder.iter().all(|index| layers[usize::from(*index)].height.is_some());
+    // By height where all are known (a still picture has no bitrate worth comparing), by bitrate otherwise.
+    ladder.sort_by_key(|index| {
+        let layer = layers[usize::from(*index)];
+        if known { u64::from(layer.height.unwrap_or(0)) } else { layer.bps }
+    });
+    ladder
+}
+
+/// The step of the ladder that fills the tile.
+fn best(wanted: &Wanted, ladder: &[u8]) -> usize {
+    let top = ladder.len().saturating_sub(1);
+    let enough = |place: usize| match wanted.layers[usize::from(ladder[place])].height {
+        // Up to a quarter may be scaled up; the eye does not see it, the network does.
+        Some(height) => u32::from(height) * 5 >= u32::from(wanted.height_px) * 4,
+        // Unknown: browsers halve from layer to layer, and cameras send 720 lines.
+        None => 720_u32 >> (top - place) >= u32::from(wanted.height_px) * 4 / 5,
+    };
+    (0..top).find(|place| enough(*place)).unwrap_or(top)
+}
+
+/// The layer for each picture within `budget_bps` (`None`: no limit is known). Everybody's smallest layer first, then
+/// steps up, the largest tile first. The smallest layers are sent even where the budget is less than they need: less
+/// would be no picture at all.
+pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u8>> {
+    let ladders: Vec<Vec<u8>> = wanted.iter().map(|picture| ladder(&picture.layers)).collect();
+    let bps = |picture: usize, place: usize| wanted[picture].layers[usize::from(ladders[picture][place])].bps;
+    let mut places: Vec<Option<usize>> = wanted
+        .iter()
+        .zip(&ladders)
+        .map(|(picture, ladder)| (!ladder.is_empty()).then(|| best(picture, ladder)))
+        .collect();
+    if let Some(budget) = budget_bps {
+        let targets = places.clone();
+        for place in places.iter_mut().flatten() {
+            *place = 0;
+        }
+        let mut used: u64 = places.iter().enumerate().filter_map(|(p, place)| Some(bps(p, (*place)?))).sum();
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_key(|picture| std::cmp::Reverse(wanted[*picture].height_px));
+        for step in 1..=2 {
+            for &picture in &order {
+                let (Some(place), Some(target)) = (places[picture], targets[picture]) else { continue };
+                if place + 1 != step || target < step {
+                    continue;
+                }
+                let more = bps(picture, step).saturating_sub(bps(picture, place));
+                if used + more <= budget {
+                    used += more;
+                    places[picture] = Some(step);
+                }
+            }
+        }
+    }
+    places.iter().zip(&ladders).map(|(place, ladder)| place.map(|place| ladder[place])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn camera(height_px: u16) -> Wanted {
+        let layer = |height, bps| Layer { active: true, height: Some(height), bps };
+        // Not in order of size: rids may be named in any.
+        Wanted { layers: vec![layer(720, 1_500_000), layer(180, 120_000), layer(360, 500_000)], height_px }
+    }
+
+    #[test]
+    fn the_smallest_that_fills_the_tile() {
+        for (px, layer) in [(100, 1), (180, 1), (220, 1), (300, 2), (440, 2), (600, 0), (2_000, 0)] {
+            assert_eq!(choose(&[camera(px)], None), [Some(layer)], "{px}");
+        }
+        let mut lower = camera(720);
+        lower.layers[0].active = false;
+        assert_eq!(choose(&[lower], None), [Some(2)], "what does not come is not waited for");
+        assert_eq!(choose(&[Wanted { layers: vec![Layer::default()], height_px: 100 }], None), [None]);
+    }
+
+    #[test]
+    fn without_heights_bitrate_tells_the_order() {
+        let mut wanted = camera(200);
+        for layer in &mut wanted.layers {
+            layer.height = None;
+        }
+        assert_eq!(choose(std::slice::from_ref(&wanted), None), [Some(1)]);
+        wanted.height_px = 720;
+        assert_eq!(choose(&[wanted], None), [Some(0)]);
+    }
+
+    #[test]
+    fn a_small_path_gives_everybody_a_small_picture_first() {
+        let wanted = [camera(180), camera(720), camera(360)];
+        assert_eq!(choose(&wanted, Some(100_000)), [Some(1), Some(1), Some(1)]);
+        assert_eq!(choose(&wanted, Some(800_000)), [Some(1), Some(2), Some(1)]);
+        assert_eq!(choose(&wanted, Some(10_000_000)), choose(&wanted, None));
+    }
+
+    proptest! {
+        /// Within the budget, or everybody has the smallest.
+        #[test]
+        fn never_above_the_budget(sizes in proptest::collection::vec(0_u16..1_100, 0..9), budget in 0_u64..20_000_000) {
+            let wanted: Vec<Wanted> = sizes.iter().map(|px| camera(*px)).collect();
+            let chosen = choose(&wanted, Some(budget));
+            let need: u64 = chosen.iter().flatten().map(|layer| camera(0).layers[usize::from(*layer)].bps).sum();
+            prop_assert!(need <= budget || chosen.iter().all(|layer| *layer == Some(1)));
+        }
+    }
+}

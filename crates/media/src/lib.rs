@@ -1,0 +1,33 @@
+//! The SFU: transport, publications, slots, forwarding. An engine without I/O: told the time, handed datagrams and
+//! commands, it returns trains of datagrams and events. Called by `src/media`.
+
+// Tests begin at some instant; the engine itself is told the time (clippy.toml).
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests take a first instant"))]
+
+mod budget;
+mod cache;
+pub mod command;
+mod connection;
+pub mod demux;
+pub mod engine;
+mod feedback;
+mod layers;
+mod nack;
+mod negotiate;
+mod outbox;
+mod payload;
+mod publication;
+mod random;
+pub mod remote;
+mod reports;
+mod rewrite;
+mod room;
+mod rtcp;
+mod rtp;
+pub mod sdp;
+mod slab;
+mod slot;
+mod speaker;
+mod tick;
+mod train;
+pub mod transport;

@@ -1,0 +1,244 @@
+//! A place in which a viewer receives somebody's sound and picture, each as one continuous stream whatever it carries.
+//! Owned by a connection; the room says what a stream shall carry, packets say when it can.
+
+use crate::cache::Kept;
+use crate::command::{SlotContent, SlotWish};
+use crate::publication::Publication;
+use crate::reports::Clock;
+use crate::rewrite::{Origin, Rewriter};
+use crate::rtcp;
+use crate::sdp::{CodecKind, Extension, PlannedSection};
+use crate::slab::Slab;
+use crate::train::Queued;
+use model::source::Source;
+use std::time::{Duration, Instant};
+
+/// Between two sender reports of a stream.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Packets that are sent again in a second and at once, for one stream.
+const AGAIN_PER_SECOND: f64 = 400.0;
+const AGAIN_BURST: f64 = 100.0;
+
+/// One outgoing stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) ssrc: u32,
+    pub(crate) rtx_ssrc: u32,
+    pub(crate) section: PlannedSection,
+    send_time: Option<u8>,
+    video: bool,
+    pub(crate) rewriter: Rewriter,
+    /// What it shall carry.
+    pub(crate) wanted: Option<Origin>,
+    /// What it carries.
+    pub(crate) current: Option<Origin>,
+    captured_us: Option<i64>,
+    sent_us: i64,
+    packets: u32,
+    octets: u32,
+    reported_at: Option<Instant>,
+    rtx_sequence: u16,
+    again: (f64, Option<Instant>),
+}
+
+/// A packet on its way to a stream, with what is known of its origin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coming<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) packet: &'a Kept,
+    pub(crate) codec: CodecKind,
+    pub(crate) clock_hz: u32,
+    /// When it was captured, on the server's clock, once that is known.
+    pub(crate) captured_us: Option<i64>,
+    pub(crate) now_us: i64,
+}
+
+impl Stream {
+    /// `random`: start of the sequence numbers and timestamps (RFC 3550, clause 5.1).
+    pub(crate) fn new(section: PlannedSection, ssrc: u32, rtx_ssrc: u32, video: bool, random: u64) -> Self {
+        Self {
+            ssrc,
+            rtx_ssrc,
+            send_time: section.extension(Extension::AbsSendTime).filter(|id| *id < 15),
+            section,
+            video,
+            // The upper half stays free, so that short streams do not come near the wrap at once.
+            rewriter: Rewriter::new((random as u16) & 0x7fff, (random >> 16) as u32),
+            wanted: None,
+            current: None,
+            captured_us: None,
+            sent_us: 0,
+            packets: 0,
+            octets: 0,
+            reported_at: None,
+            rtx_sequence: (random >> 48) as u16 & 0x7fff,
+            again: (AGAIN_BURST, None),
+        }
+    }
+
+    /// Takes what a further offer says about this stream.
+    pub(crate) fn renegotiate(&mut self, section: PlannedSection) {
+        self.send_time = section.extension(Extension::AbsSendTime).filter(|id| *id < 15);
+        self.section = section;
+    }
+
+    /// Says what it shall carry. Another publication: the old one stops at once. Another layer: it goes on until the
+    /// new one has a key frame.
+    pub(crate) fn want(&mut self, origin: Option<Origin>) {
+        let stays = |current: Origin| origin.is_some_and(|origin| origin.publication == current.publication);
+        self.current = self.current.filter(|current| stays(*current));
+        self.wanted = origin;
+    }
+
+    /// Whether it waits for a key frame of what it shall carry.
+    pub(crate) fn waits(&self) -> bool {
+        self.video && self.wanted.is_some() && self.wanted != self.current
+    }
+
+    /// Takes a packet: as it shall leave, or `None` when this stream does not carry it.
+    pub(crate) fn accept(&mut self, coming: &Coming<'_>) -> Option<Queued> {
+        let Coming { origin, packet, .. } = *coming;
+        if self.current != Some(origin) {
+            if self.wanted != Some(origin) || self.video && !packet.picture.key {
+                return None;
+            }
+            self.section.codec_of(coming.codec)?; // without a common codec the stream stays empty
+            self.rewriter.begin(origin, packet, self.step(coming));
+            self.current = Some(origin);
+            self.reported_at = None; // the clock mapping has changed: tell it at once
+        }
+        let codec = self.section.codec_of(coming.codec)?;
+        let payload_type = codec.payload_type;
+        let newest = self.rewriter.last_timestamp();
+        let numbers = self.rewriter.rewrite(packet)?;
+        if newest.is_none_or(|newest| (numbers.timestamp.wrapping_sub(newest) as i32) >= 0) {
+            self.captured_us = coming.captured_us;
+            self.sent_us = coming.now_us;
+        }
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(packet.length.into());
+        Some(Queued {
+            origin,
+            source: packet.sequence,
+            numbers,
+            ssrc: self.ssrc,
+            payload_type,
+            marker: packet.marker,
+            send_time: self.send_time,
+            length: packet.length,
+            original: None,
+        })
+    }
+
+    /// How far the timestamp moves on at a switch: the time between the two captures, or between the two packets where
+    /// a capture time is not known yet.
+    fn step(&self, coming: &Coming<'_>) -> u32 {
+        let elapsed = match (coming.captured_us, self.captured_us) {
+            (Some(new), Some(old)) => new - old,
+            _ => coming.now_us - self.sent_us,
+        };
+        let shortest = i64::from(coming.clock_hz / 1_000);
+        // An hour at most: what lies further apart only has to stay in order.
+        let ticks = elapsed.clamp(0, 3_600_000_000) * i64::from(coming.clock_hz) / 1_000_000;
+        ticks.max(shortest) as u32
+    }
+
+    /// The packet that answers a NACK, as RTX; `None` when it is not kept, or too many were asked for.
+    pub(crate) fn resend(&mut self, now: Instant, sequence: u16, publications: &Slab<Publication>) -> Option<Queued> {
+        let (origin, source) = self.rewriter.find(sequence)?;
+        let layer = publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
+        let payload_type = self.section.codec_of(layer.codec?)?.rtx?;
+        let (packet, _) = layer.cache.get(source)?;
+        let numbers = self.rewriter.again(origin, sequence, packet)?;
+        let (tokens, at) = &mut self.again;
+        let elapsed = at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        (*tokens, *at) = ((*tokens + elapsed * AGAIN_PER_SECOND).min(AGAIN_BURST), Some(now));
+        if *tokens < 1.0 {
+            return None;
+        }
+        *tokens -= 1.0;
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        Some(Queued {
+            origin,
+            source,
+            numbers: crate::rewrite::Numbers { sequence: self.rtx_sequence, ..numbers },
+            ssrc: self.rtx_ssrc,
+            payload_type,
+            marker: packet.marker,
+            send_time: self.send_time,
+            length: packet.length,
+            original: Some(sequence),
+        })
+    }
+
+    /// Appends a sender report when it is time for one and the origin's clock is known. True: it did.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        clock: &Clock,
+        publications: &Slab<Publication>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if self.reported_at.is_some_and(|at| now.saturating_duration_since(at) < REPORT_EVERY) {
+            return false;
+        }
+        let Some((origin, offset)) =
+            self.rewriter.timestamp_offset().filter(|(origin, _)| self.current == Some(*origin))
+        else {
+            return false;
+        };
+        let Some(publication) = publications.get(origin.publication) else { return false };
+        let Some(report) = publication.layers.get(usize::from(origin.layer)).and_then(|layer| layer.report) else {
+            return false;
+        };
+        let us = clock.us(now);
+        let timestamp = report.timestamp_at(us, publication.clock_hz()).wrapping_add(offset);
+        rtcp::sender_report(out, self.ssrc, Clock::ntp(us), timestamp, self.packets, self.octets);
+        self.reported_at = Some(now);
+        true
+    }
+}
+
+/// A slot.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) number: u8,
+    pub(crate) audio: Stream,
+    pub(crate) video: Option<Stream>,
+    pub(crate) wish: Option<SlotWish>,
+    /// Something has changed that the shell may have to be told.
+    pub(crate) changed: bool,
+    /// What the shell was told last.
+    told: SlotContent,
+}
+
+impl Slot {
+    pub(crate) fn new(number: u8, audio: Stream, video: Option<Stream>) -> Self {
+        let source = if video.is_some() { Source::Camera } else { Source::Microphone };
+        let told = SlotContent { slot: number, participant: None, source, picture: false };
+        Self { number, audio, video, wish: None, changed: true, told }
+    }
+
+    /// Its streams.
+    pub(crate) fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        std::iter::once(&mut self.audio).chain(self.video.as_mut())
+    }
+
+    /// What it carries, when that is news. `heard`: whose sound is in a slot without picture.
+    pub(crate) fn news(&mut self, heard: Option<model::ids::ParticipantId>) -> Option<SlotContent> {
+        let content = match (&self.video, &self.wish) {
+            (None, _) => SlotContent { participant: heard, ..self.told },
+            (Some(video), Some(wish)) => SlotContent {
+                slot: self.number,
+                participant: wish.participant,
+                source: wish.source,
+                picture: video.current.is_some(),
+            },
+            (Some(_), None) => SlotContent { participant: None, picture: false, ..self.told },
+        };
+        (content != self.told).then(|| {
+            self.told = content;
+            content
+        })
+    }
+}

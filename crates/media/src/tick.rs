@@ -1,0 +1,177 @@
+//! What a room does regularly, about every 20 ms: time-outs, NACKs, key frames that are waited for, reports and
+//! congestion feedback, who speaks, what slots carry. Called by the engine.
+
+use crate::command::Event;
+use crate::connection::Connection;
+use crate::nack::Figures;
+use crate::outbox::Outbox;
+use crate::rewrite::Origin;
+use crate::room::Room;
+use crate::rtcp::{self, Block};
+use crate::slab::Key;
+use std::time::{Duration, Instant};
+
+/// Between two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+/// What is no hurry is done in every fifth: bitrates, consent, clocks of viewers.
+const CALM: u32 = 5;
+/// Between two transport-wide feedbacks.
+const FEEDBACK_EVERY: Duration = Duration::from_millis(80);
+/// Between two receiver reports.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Between two requests for a key frame that has not come.
+const KEY_FRAME_AGAIN: Duration = Duration::from_millis(500);
+
+impl Room {
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
+        let calm = self.ticks.is_multiple_of(CALM);
+        self.ticks = self.ticks.wrapping_add(1);
+        if calm {
+            self.watch_layers(now);
+        }
+        self.stale |= self.peers.iter_mut().fold(false, |stale, (_, peer)| {
+            let Some(connection) = &mut peer.connection else { return stale };
+            if connection.connected && !calm {
+                return stale;
+            }
+            connection.transport.handle_timeout(now);
+            connection.sent.tick(now);
+            let sent = connection.sent.bps();
+            connection.budget.tick(now, sent) || stale
+        });
+        self.settle(now, out);
+        let keys: Vec<Key> =
+            self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key).collect();
+        for key in keys {
+            self.wake_handshake(key, out);
+            self.watch_state(key, out);
+            self.upstream(now, key, out);
+            if calm {
+                self.downstream(now, key, out);
+            }
+            self.tell_slots(key, out);
+        }
+        if let Some(speaking) = self.speakers.tick(now) {
+            let name = |key: &Key| self.publications.get(*key).map(|publication| publication.participant);
+            let participants = speaking.iter().filter_map(name).collect();
+            out.event(Event::Speaking { room: self.id, participants });
+        }
+    }
+
+    /// A time-out of the handshake may have made something to send again.
+    fn wake_handshake(&self, key: Key, out: &mut Outbox) {
+        let connection = self.peers.get(key).and_then(|peer| peer.connection.as_ref());
+        if connection.is_some_and(|connection| !connection.connected) {
+            out.ready(self.key, key);
+        }
+    }
+
+    /// Brings all slots up to date when something has changed.
+    pub(crate) fn settle(&mut self, now: Instant, out: &mut Outbox) {
+        if self.stale {
+            self.assign(now, out);
+        }
+    }
+
+    /// Layers that fell silent and new bitrates change the choice of layers.
+    fn watch_layers(&mut self, now: Instant) {
+        for (_, publication) in self.publications.iter_mut() {
+            let simulcast = publication.layers.len() > 1;
+            for layer in &mut publication.layers {
+                let new_figure = layer.meter.tick(now) && simulcast;
+                self.stale |= layer.falls_silent(now) || new_figure;
+            }
+        }
+    }
+
+    /// What a publisher has to be told: missing packets, needed key frames, reports, congestion feedback.
+    fn upstream(&mut self, now: Instant, key: Key, out: &mut Outbox) {
+        let Some(connection) = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return };
+        let sender = connection.ssrc;
+        let mut lost_for_good: Vec<Origin> = Vec::new();
+        let reporting = connection.connected
+            && connection.reported_at.is_none_or(|at| now.saturating_duration_since(at) >= REPORT_EVERY);
+        let mut blocks = Vec::new();
+        for place in 0..connection.publications.len() {
+            let publication_key = connection.publications[place];
+            let Some(publication) = self.publications.get_mut(publication_key) else { continue };
+            let nack = publication.section.codecs.iter().any(|codec| codec.feedback.nack);
+            for (number, layer) in (0..).zip(&mut publication.layers) {
+                let Some(ssrc) = layer.ssrc else { continue };
+                if layer.arrivals.incomplete() {
+                    self.scratch.clear();
+                    if layer.arrivals.ask(now, &mut self.scratch) {
+                        lost_for_good.push(Origin { publication: publication_key, layer: number });
+                    }
+                    if nack && !self.scratch.is_empty() {
+                        connection.rtcp(|out| rtcp::nack(out, sender, ssrc, &self.scratch));
+                    }
+                }
+                if reporting && let Some(figures) = layer.arrivals.figures() {
+                    blocks.push(block(now, ssrc, figures, layer.report.as_ref()));
+                }
+            }
+        }
+        if reporting {
+            connection.reported_at = Some(now);
+            connection.rtcp(|out| rtcp::receiver_reports(out, sender, &blocks));
+        }
+        let feeding = connection.feedback_at.is_none_or(|at| now.saturating_duration_since(at) >= FEEDBACK_EVERY);
+        if feeding && let Some((ssrc, _)) = connection.streams.first().copied() {
+            connection.feedback_at = Some(now);
+            let mut message = Vec::new();
+            if connection.recorder.write(&mut message, sender, ssrc) {
+                connection.rtcp(|out| out.append(&mut message));
+            }
+        }
+        if connection.has_rtcp() {
+            out.ready(self.key, key);
+        }
+        for origin in lost_for_good {
+            self.ask_key_frame(now, origin, Duration::ZERO, out);
+        }
+    }
+
+    /// What a viewer has to be told: clocks of its streams; and what it waits for.
+    fn downstream(&mut self, now: Instant, key: Key, out: &mut Outbox) {
+        let mut waiting = Vec::new();
+        let Some(connection) = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return };
+        let mut reports = Vec::new();
+        for slot in &mut connection.slots {
+            for stream in slot.streams_mut() {
+                stream.report(now, &self.clock, &self.publications, &mut reports);
+                waiting.extend(stream.wanted.filter(|_| stream.waits()));
+            }
+        }
+        for report in reports.chunks(rtcp::SENDER_REPORT_BYTES) {
+            connection.rtcp(|out| out.extend_from_slice(report));
+        }
+        if connection.has_rtcp() {
+            out.ready(self.key, key);
+        }
+        for origin in waiting {
+            self.ask_key_frame(now, origin, KEY_FRAME_AGAIN, out);
+        }
+    }
+
+    /// Tells the shell what has changed in somebody's slots.
+    fn tell_slots(&mut self, key: Key, out: &mut Outbox) {
+        let connection = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut());
+        if !connection.is_some_and(Connection::slots_changed) {
+            return;
+        }
+        let slots = self.slot_news(key);
+        if slots.is_empty() {
+            return;
+        }
+        if let Some(peer) = self.peers.get(key) {
+            out.event(Event::Slots { room: self.id, participant: peer.participant, slots });
+        }
+    }
+}
+
+fn block(now: Instant, ssrc: u32, figures: Figures, report: Option<&crate::reports::Report>) -> Block {
+    let (last_report, delay) = report.map_or((0, 0), |report| (report.ntp_middle, report.delay(now)));
+    Block { ssrc, figures, last_report, delay }
+}

@@ -1,0 +1,100 @@
+//! The door `GET /api/v1/socket`: only from our own pages (exact Origin, S-17), a first message within 10 s and 4 KiB,
+//! and a one-time ticket in it. No cookie is looked at.
+
+use super::connection::{self, Ending};
+use super::dispatch;
+use crate::http::unproven::Unproven;
+use crate::rooms::{Outbox, Rooms};
+use axum::Extension;
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use model::limits;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::api::ErrorBody;
+use wire::client::ClientMessage;
+use wire::code::Code;
+
+#[derive(Clone)]
+struct Door {
+    rooms: Rooms,
+    origin: Arc<str>,
+}
+
+/// The websocket's route. `origin` is the public one, without a slash at its end (S-18).
+pub fn router(rooms: Rooms, origin: &str) -> Router {
+    Router::new().route("/api/v1/socket", get(upgrade)).with_state(Door { rooms, origin: origin.into() })
+}
+
+async fn upgrade(
+    State(door): State<Door>,
+    unproven: Option<Extension<Unproven>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    // A host under which we answer (`http/hosts.rs` refused all others) is an origin of ours, too.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let ours = origin.is_some_and(|origin| {
+        origin == &*door.origin || origin.strip_prefix("https://").is_some_and(|name| Some(name) == host)
+    });
+    if !ours {
+        let body = ErrorBody { code: Code::ForeignOrigin, detail: None };
+        return (StatusCode::FORBIDDEN, Json(body)).into_response();
+    }
+    upgrade
+        .max_message_size(limits::FRAME_ROOM_BYTES_MAX)
+        .max_frame_size(limits::FRAME_ROOM_BYTES_MAX)
+        .on_upgrade(move |socket| serve(socket, door.rooms, unproven))
+}
+
+async fn serve(mut socket: WebSocket, rooms: Rooms, unproven: Option<Extension<Unproven>>) {
+    metrics::gauge!("room_sockets").increment(1.0);
+    let hello = hello(&mut socket, &rooms).await;
+    // Until its hello the connection counts against its address, whatever the outcome not any longer.
+    drop(unproven);
+    let ending = match hello {
+        Ok((seat, reader)) => connection::run(&mut socket, seat, reader).await,
+        Err(ending) => ending,
+    };
+    connection::end(socket, ending).await;
+    metrics::gauge!("room_sockets").decrement(1.0);
+}
+
+async fn hello(
+    socket: &mut WebSocket,
+    rooms: &Rooms,
+) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
+    let first = tokio::time::timeout(Duration::from_millis(limits::HELLO_TIMEOUT_MS), first_text(socket));
+    let text = first.await.map_err(|_| Ending::Bye(Code::HelloExpected))??;
+    let ClientMessage::Hello { ticket, protocol } = dispatch::read(&text).map_err(Ending::Bye)? else {
+        return Err(Ending::Bye(Code::HelloExpected));
+    };
+    if protocol != wire::PROTOCOL_VERSION {
+        return Err(Ending::Bye(Code::ProtocolVersion));
+    }
+    let grant = rooms.tickets().redeem(&ticket).ok_or(Ending::Bye(Code::TicketInvalid))?;
+    let (outbox, reader) = Outbox::new();
+    let seat = rooms.enter(grant, outbox).await.map_err(Ending::Bye)?;
+    Ok((seat, reader))
+}
+
+async fn first_text(socket: &mut WebSocket) -> Result<axum::extract::ws::Utf8Bytes, Ending> {
+    loop {
+        match socket.recv().await {
+            None | Some(Ok(Message::Close(_))) => return Err(Ending::Gone),
+            Some(Err(error)) => return Err(connection::broken(&error)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Binary(_))) => return Err(Ending::Bye(Code::HelloExpected)),
+            Some(Ok(Message::Text(text))) if text.len() > limits::FRAME_UNAUTHENTICATED_BYTES_MAX => {
+                return Err(Ending::Bye(Code::TooLarge));
+            }
+            Some(Ok(Message::Text(text))) => return Ok(text),
+        }
+    }
+}
