@@ -134,7 +134,9 @@ impl Pad {
     }
 
     /// S-03: live, a connection writes with its own client id; in an answer to step 1 it may bring older ids (offline
-    /// edits from before a reload), but none that somebody else is writing with now.
+    /// edits from before a reload), but none that somebody else is writing with now. Who has not yet answered what we
+    /// asked is not writing: after a crash everybody has what they saw of others and the disk did not keep, and if each
+    /// waited for the other to bring it, nobody ever would.
     fn may_speak_for(&mut self, id: ConnectionId, scanned: &scan::Update<'_>, way: Way) -> bool {
         let shadow = &self.document.shadow;
         let fresh = scanned.structs.iter().filter(|one| one.id.clock + one.length > shadow.next_clock(one.id.client));
@@ -149,7 +151,8 @@ impl Pad {
                 Some(_) => false,
             },
             (Way::Answer, _) => !writing.iter().any(|client| {
-                self.connections.values().any(|other| other.client == Some(*client) && other.person != person)
+                let others = self.connections.values().filter(|other| other.person != person && !other.asked);
+                others.into_iter().any(|other| other.client == Some(*client))
             }),
         }
     }

@@ -42,6 +42,8 @@ impl Plan {
     fn connect(&mut self, number: u64) {
         let author = self.authors.get_mut(&number).unwrap();
         if author.connection.is_none() {
+            // Everybody's answer to what the server asks comes in its own time.
+            self.world.slow_lines = self.random.below(2) == 0;
             let person = Person([number as u8; 16]);
             author.connection = Some(self.world.join_as(author.doc.clone(), person, Right::Write));
         }
@@ -55,6 +57,14 @@ impl Plan {
         }
         for word in &mut author.words {
             word.1 = None;
+        }
+    }
+
+    /// A slow line delivers.
+    fn unstick(&mut self) {
+        let stuck = self.random.below(self.world.stuck.len() as u64) as usize;
+        if let Some(&connection) = self.world.stuck.get(stuck) {
+            self.world.unstick(connection);
         }
     }
 
@@ -127,7 +137,7 @@ impl Plan {
     fn run(mut self) {
         for _ in 0..80 {
             let number = self.random.below(EDITORS);
-            match self.random.below(20) {
+            match self.random.below(23) {
                 0..=9 => self.write(number),
                 10..=12 => self.connect(number),
                 13 => self.disconnect(number),
@@ -136,6 +146,7 @@ impl Plan {
                     self.world.pass(Duration::from_millis(time));
                 }
                 17..=18 => self.world.commit(),
+                19..=21 => self.unstick(),
                 _ => {
                     let checkpoint = self.random.below(2) == 0;
                     self.crash(checkpoint);
@@ -145,6 +156,9 @@ impl Plan {
         self.world.auto_commit = true;
         for number in 0..EDITORS {
             self.connect(number);
+        }
+        while !self.world.stuck.is_empty() {
+            self.unstick();
         }
         self.world.commit();
         self.world.pass(Duration::from_secs(5));

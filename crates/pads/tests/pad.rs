@@ -265,6 +265,29 @@ fn closed_and_reopened_it_is_the_same_from_log_and_from_checkpoint() {
 }
 
 #[test]
+fn what_two_saw_of_each_other_and_the_disk_did_not_keep_comes_back_from_both() {
+    let mut world = World::new();
+    world.auto_commit = false;
+    let (a, b) = (world.join(10, Right::Write), world.join(20, Right::Write));
+    for round in 0..5 {
+        world.type_at(a, round, "a");
+        world.type_at(b, round, "b");
+        world.pass(Duration::from_millis(60));
+    }
+    let docs = [a, b].map(|id| world.leave(id).doc);
+    // Nothing was on the disk when the server died. Both are back before either has said what it has.
+    let mut world = World::new();
+    world.slow_lines = true;
+    let ids = [10, 20].into_iter().zip(docs).map(|(person, doc)| world.join_as(doc, Person([person; 16]), Right::Write));
+    for id in ids.collect::<Vec<_>>() {
+        world.unstick(id);
+        assert_eq!(world.editors[&id].closed, None);
+    }
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.pad_text().len(), 10);
+}
+
+#[test]
 fn a_damaged_checkpoint_keeps_the_pad_closed_and_a_damaged_row_does_not() {
     assert!(Pad::open(Some((3, &[1, 0, 5])), &[]).is_err());
     let mut world = World::new();

@@ -78,6 +78,8 @@ pub struct World {
     pub auto_commit: bool,
     /// Editors whose queue is never written.
     pub stuck: Vec<ConnectionId>,
+    /// Whoever joins is stuck at first, as somebody on a slow line.
+    pub slow_lines: bool,
     next: u64,
 }
 
@@ -96,6 +98,7 @@ impl World {
             quarantined: 0,
             auto_commit: true,
             stuck: Vec::new(),
+            slow_lines: false,
             next: 1,
         }
     }
@@ -107,6 +110,9 @@ impl World {
     pub fn join_as(&mut self, doc: Doc, person: Person, right: Right) -> ConnectionId {
         let id = ConnectionId(self.next);
         self.next += 1;
+        if self.slow_lines {
+            self.stuck.push(id);
+        }
         let gauge = Arc::new(Gauge::default());
         let editor = Editor {
             doc,
