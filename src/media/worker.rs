@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Requests that wait for the worker; it empties them between two batches of datagrams, so a full queue means trouble.
@@ -25,6 +25,10 @@ const BATCHES_PER_TURN: usize = 32;
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
+/// Between two turns that found something. Datagrams that come one by one (a picture that its sender's line spreads, the
+/// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them.
+const REST: Duration = Duration::from_micros(500);
+
 /// Tokens of TCP connections start here.
 const STREAMS: usize = 2;
 
@@ -74,13 +78,17 @@ struct Loop {
 impl Loop {
     fn run(mut self) {
         let mut events = Events::with_capacity(256);
-        let mut more = false;
+        let (mut more, mut found, mut turned) = (false, false, Instant::now());
         loop {
+            if found && !more {
+                std::thread::sleep(REST.saturating_sub(turned.elapsed()));
+            }
             let until = [self.engine.poll_timeout(), self.streams.next_sweep()].into_iter().flatten().min();
             let wait = until.map(|at| at.saturating_duration_since(Instant::now()));
-            let wait = if more { Some(std::time::Duration::ZERO) } else { wait };
+            let wait = if more { Some(Duration::ZERO) } else { wait };
             // Interrupted by a signal: the turn below finds nothing, and the next one waits again.
             let _ = self.poll.poll(&mut events, wait);
+            (turned, found) = (Instant::now(), events.iter().any(|event| event.token() != WAKE));
             for event in events.iter().filter(|event| event.token().0 >= STREAMS) {
                 self.streams.ready(self.poll.registry(), event.token());
             }

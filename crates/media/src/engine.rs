@@ -8,7 +8,7 @@ use crate::command::{Command, Event, Refusal, Reply};
 use crate::connection::Connection;
 use crate::demux::{self, Demux};
 use crate::negotiate::Negotiator;
-use crate::outbox::{Address, Outbox};
+use crate::outbox::{Address, Held, Outbox};
 use crate::random::Random;
 use crate::remote::Remote;
 use crate::reports::Clock;
@@ -283,21 +283,24 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] has to be called; `None`: not before something comes.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.outbox.held_until(), self.tick_at].into_iter().flatten().min()
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let rooms = &self.rooms;
+        let held = self.outbox.held_until(|until, held| held_until(rooms, held) == Some(until));
+        [held, self.tick_at].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some((room, peer)) = self.outbox.next_due(now) {
-            let expired = self
-                .rooms
-                .get(room)
-                .and_then(|room| room.peers.get(peer)?.connection.as_ref())
-                .is_some_and(|connection| connection.train.expired(now));
-            if expired {
-                self.outbox.ready(room, peer);
+        while let Some((until, held)) = self.outbox.next_due(now) {
+            if held_until(&self.rooms, held) != Some(until) {
+                continue; // it has left before
+            }
+            match held {
+                Held::Train((room, peer)) => self.outbox.ready(room, peer),
+                Held::Picture(room, origin) => {
+                    self.guarded(room, |room, outbox| room.release(now, origin, outbox));
+                }
             }
         }
         if self.tick_at.is_some_and(|at| at <= now) {
@@ -355,5 +358,13 @@ impl Engine {
         for room in rooms {
             self.close(now, room);
         }
+    }
+}
+
+/// When something that is held has to leave; `None`: it does not wait any more.
+fn held_until(rooms: &Slab<Room>, held: Held) -> Option<Instant> {
+    match held {
+        Held::Train((room, peer)) => rooms.get(room)?.peers.get(peer)?.connection.as_ref()?.train.held_until(),
+        Held::Picture(room, origin) => rooms.get(room)?.pending_until(origin),
     }
 }

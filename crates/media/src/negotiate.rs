@@ -131,6 +131,10 @@ impl Room {
             }
         }
         self.apply_publications(now, key, &read, &plan, out);
+        self.slots_changed = true;
+        if !self.lively.contains(&key) {
+            self.lively.push(key);
+        }
         let peer = self.peers.get_mut(key).ok_or(Refusal::Unknown)?;
         let connection = peer.connection.as_mut().ok_or(Refusal::Unknown)?;
         if is_kept && connection.transport.is_restart(&read.description.remote) {

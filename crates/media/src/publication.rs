@@ -69,6 +69,9 @@ pub(crate) struct Layer {
     pub(crate) meter: Meter,
     pub(crate) heard_at: Option<Instant>,
     pub(crate) active: bool,
+    /// Packets of a picture that is not complete, and since when the first waits.
+    pub(crate) pending: Vec<Kept>,
+    pub(crate) pending_since: Option<Instant>,
     asked_at: Option<Instant>,
 }
 
@@ -89,6 +92,8 @@ impl Layer {
             meter: Meter::default(),
             heard_at: None,
             active: false,
+            pending: Vec::new(),
+            pending_since: None,
             asked_at: None,
         }
     }

@@ -1,10 +1,11 @@
 //! One room's media: who is in it, what they publish, who sees and hears what. Takes opened packets to the viewers'
 //! trains; called by the engine. Rooms know nothing of each other.
 
+use crate::cache::Kept;
 use crate::command::{Event, Refusal, SlotContent, SlotWish, Sources};
 use crate::connection::{Bound, Connection};
 use crate::layers::{self, Wanted};
-use crate::outbox::Outbox;
+use crate::outbox::{Held, Outbox};
 use crate::publication::{Media, Publication, Viewer};
 use crate::remote::Remote;
 use crate::reports::{Clock, ClockOffset, Report};
@@ -14,7 +15,7 @@ use crate::rtp::Header;
 use crate::slab::{Key, Slab};
 use crate::slot::Coming;
 use crate::speaker::Speakers;
-use crate::train::Departure;
+use crate::train::{Departure, HOLD, SEGMENTS_MAX};
 use crate::transport::Input;
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
@@ -51,6 +52,10 @@ pub(crate) struct Room {
     pub(crate) clock: Clock,
     /// Something changed that decides who gets what: all slots are to be looked at.
     pub(crate) stale: bool,
+    /// Connections that every tick has to look at: those that come up, and those that publish.
+    pub(crate) lively: Vec<Key>,
+    /// Some slot carries something else than before.
+    pub(crate) slots_changed: bool,
     pub(crate) scratch: Vec<u16>,
     /// How many there were.
     pub(crate) ticks: u32,
@@ -66,6 +71,8 @@ impl Room {
             speakers: Speakers::default(),
             clock,
             stale: false,
+            lively: Vec::new(),
+            slots_changed: false,
             scratch: Vec::new(),
             ticks: 0,
         }
@@ -199,7 +206,11 @@ impl Room {
         if let Some([high, low]) = transport_cc {
             connection.recorder.arrive(now, u16::from_be_bytes([*high, *low]));
         }
+        let known = connection.streams.len();
         let Some(bound) = connection.bind(&header, packet, &self.publications) else { return };
+        if connection.streams.len() > known && !self.lively.contains(&key) {
+            self.lively.push(key);
+        }
         let level = connection.ids.level.and_then(|id| header.extension(packet, id)).and_then(|level| level.first());
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let Some((codec, rtx)) = publication.section.codec(header.payload_type) else { return };
@@ -218,7 +229,7 @@ impl Room {
             return;
         }
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
-        let hz = publication.clock_hz();
+        let (video, hz) = (publication.video(), publication.clock_hz());
         let arrived = self.clock.us(now) * i64::from(hz) / 1_000_000;
         if let Some(layer) = publication.layers.get_mut(usize::from(bound.layer)).filter(|_| !rtx) {
             layer.arrivals.timing(arrived, media.timestamp);
@@ -240,7 +251,47 @@ impl Room {
         if self.stale {
             self.assign(now, out);
         }
-        self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &packet, out);
+        let origin = Origin { publication: bound.publication, layer: bound.layer };
+        if video {
+            self.gather(now, origin, packet, rtx, out);
+        } else {
+            self.forward(now, origin, &[packet], out);
+        }
+    }
+
+    /// Keeps the packets of a picture together until it is complete, so that what is known of each viewer is looked at
+    /// once for all of them; what was sent again is waited for already.
+    fn gather(&mut self, now: Instant, origin: Origin, packet: Kept, again: bool, out: &mut Outbox) {
+        let publication = self.publications.get_mut(origin.publication);
+        let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) else { return };
+        layer.pending.push(packet);
+        if packet.marker || again || layer.pending.len() >= SEGMENTS_MAX {
+            self.release(now, origin, out);
+        } else if layer.pending_since.is_none() {
+            layer.pending_since = Some(now);
+            out.hold(now, Held::Picture(self.key, origin));
+        }
+    }
+
+    /// When the packets of a picture that is not complete have to leave.
+    pub(crate) fn pending_until(&self, origin: Origin) -> Option<Instant> {
+        let layer = self.publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
+        layer.pending_since.map(|since| since + HOLD)
+    }
+
+    /// What came of a picture goes to its viewers.
+    pub(crate) fn release(&mut self, now: Instant, origin: Origin, out: &mut Outbox) {
+        let publication = self.publications.get_mut(origin.publication);
+        let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) else { return };
+        layer.pending_since = None;
+        let mut packets = std::mem::take(&mut layer.pending);
+        self.forward(now, origin, &packets, out);
+        packets.clear();
+        // Back, for its capacity.
+        let publication = self.publications.get_mut(origin.publication);
+        if let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) {
+            layer.pending = packets;
+        }
     }
 
     /// Whether the source of a stream was replaced (another SSRC for the same section and layer): then the publication
@@ -277,15 +328,14 @@ impl Room {
         true
     }
 
-    /// Puts a packet into the trains of all who look on.
-    fn forward(&mut self, now: Instant, origin: Origin, packet: &crate::cache::Kept, out: &mut Outbox) {
-        let Some(publication) = self.publications.get_mut(origin.publication) else { return };
-        let layer = &publication.layers[usize::from(origin.layer)];
+    /// Puts packets into the trains of all who look on.
+    fn forward(&mut self, now: Instant, origin: Origin, packets: &[Kept], out: &mut Outbox) {
+        let Some(publication) = self.publications.get(origin.publication).filter(|publication| publication.live) else {
+            return;
+        };
+        let Some(layer) = publication.layers.get(usize::from(origin.layer)) else { return };
         let Some(codec) = layer.codec else { return };
-        let (video, clock_hz) = (publication.video(), publication.clock_hz());
-        let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now) };
-        let publication = &*publication;
+        let (video, clock_hz, now_us) = (publication.video(), publication.clock_hz(), self.clock.us(now));
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {
                 continue;
@@ -294,11 +344,23 @@ impl Room {
             let stream = if video { slot.video.as_mut() } else { Some(&mut slot.audio) };
             let Some(stream) = stream else { continue };
             let begins = stream.current != Some(origin);
-            let Some(queued) = stream.accept(&coming) else { continue };
-            slot.changed |= begins;
-            match connection.train.push(now, queued, video) {
+            let mut departure = Departure::Known;
+            for packet in packets {
+                let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
+                let Some(queued) = stream.accept(&Coming { origin, packet, codec, clock_hz, captured_us, now_us })
+                else {
+                    continue;
+                };
+                slot.changed |= begins;
+                self.slots_changed |= begins;
+                departure = departure.max(connection.train.push(now, queued, video));
+            }
+            if video && connection.train.leave() {
+                departure = Departure::Now;
+            }
+            match departure {
                 Departure::Now => out.ready(self.key, viewer.peer),
-                Departure::Hold => out.hold(now, self.key, viewer.peer),
+                Departure::Hold => out.hold(now, Held::Train((self.key, viewer.peer))),
                 Departure::Known => {}
             }
         }
@@ -390,7 +452,7 @@ impl Room {
 
     /// Decides what each stream of each slot carries. Idempotent; called when anything changed that it depends on.
     pub(crate) fn assign(&mut self, now: Instant, out: &mut Outbox) {
-        self.stale = false;
+        (self.stale, self.slots_changed) = (false, true);
         for (_, publication) in self.publications.iter_mut() {
             publication.viewers.clear();
         }

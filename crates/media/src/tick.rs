@@ -27,36 +27,52 @@ impl Room {
     pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
         let calm = self.ticks.is_multiple_of(CALM);
         self.ticks = self.ticks.wrapping_add(1);
+        let mut keys = std::mem::take(&mut self.lively);
         if calm {
             self.watch_layers(now);
+            keys.clear();
+            keys.extend(self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key));
         }
-        self.stale |= self.peers.iter_mut().fold(false, |stale, (_, peer)| {
-            let Some(connection) = &mut peer.connection else { return stale };
-            if connection.connected && !calm {
-                return stale;
-            }
-            connection.transport.handle_timeout(now);
-            connection.sent.tick(now);
-            let sent = connection.sent.bps();
-            connection.budget.tick(now, sent) || stale
-        });
+        for key in &keys {
+            self.stale |= self.keep_time(now, *key, calm);
+        }
         self.settle(now, out);
-        let keys: Vec<Key> =
-            self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key).collect();
-        for key in keys {
-            self.wake_handshake(key, out);
-            self.watch_state(key, out);
-            self.upstream(now, key, out);
+        for key in &keys {
+            self.wake_handshake(*key, out);
+            self.watch_state(*key, out);
+            self.upstream(now, *key, out);
             if calm {
-                self.downstream(now, key, out);
+                self.downstream(now, *key, out);
             }
-            self.tell_slots(key, out);
         }
+        if calm {
+            // Whoever only looks on has nothing to be told before the next calm tick.
+            keys.retain(|key| {
+                let connection = self.peers.get(*key).and_then(|peer| peer.connection.as_ref());
+                connection.is_some_and(|connection| !connection.connected || !connection.streams.is_empty())
+            });
+        }
+        // Kept for its capacity, with who came while we were at it.
+        keys.append(&mut self.lively);
+        self.lively = keys;
+        self.tell_all_slots(out);
         if let Some(speaking) = self.speakers.tick(now) {
             let name = |key: &Key| self.publications.get(*key).map(|publication| publication.participant);
             let participants = speaking.iter().filter_map(name).collect();
             out.event(Event::Speaking { room: self.id, participants });
         }
+    }
+
+    /// Time-outs and bitrates of a connection. True: its budget has changed.
+    fn keep_time(&mut self, now: Instant, key: Key, calm: bool) -> bool {
+        let Some(connection) = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return false };
+        if connection.connected && !calm {
+            return false;
+        }
+        connection.transport.handle_timeout(now);
+        connection.sent.tick(now);
+        let sent = connection.sent.bps();
+        connection.budget.tick(now, sent)
     }
 
     /// A time-out of the handshake may have made something to send again.
@@ -155,12 +171,21 @@ impl Room {
         }
     }
 
-    /// Tells the shell what has changed in somebody's slots.
-    fn tell_slots(&mut self, key: Key, out: &mut Outbox) {
-        let connection = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut());
-        if !connection.is_some_and(Connection::slots_changed) {
+    /// Tells the shell what has changed in slots.
+    fn tell_all_slots(&mut self, out: &mut Outbox) {
+        if !std::mem::take(&mut self.slots_changed) {
             return;
         }
+        let keys: Vec<Key> = self.peers.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let connection = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut());
+            if connection.is_some_and(Connection::slots_changed) {
+                self.tell_slots(key, out);
+            }
+        }
+    }
+
+    fn tell_slots(&mut self, key: Key, out: &mut Outbox) {
         let slots = self.slot_news(key);
         if slots.is_empty() {
             return;

@@ -46,15 +46,15 @@ impl Queued {
     }
 }
 
-/// When the train leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When the train leaves; later is sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Departure {
-    /// Now.
-    Now,
-    /// When [`HOLD`] is over; this is the first packet.
-    Hold,
     /// As was said before.
     Known,
+    /// When [`HOLD`] is over; this is the first packet.
+    Hold,
+    /// Now.
+    Now,
 }
 
 /// The queue of one viewer.
@@ -78,7 +78,7 @@ impl Train {
         if waiting >= QUEUE_MAX {
             return Departure::Known; // nobody takes them: loss, as the network would do it
         }
-        let completes = packet.marker && video || packet.original.is_some() || waiting + 1 >= SEGMENTS_MAX;
+        let completes = packet.original.is_some() || waiting + 1 >= SEGMENTS_MAX;
         if video {
             self.video.push_back(packet)
         } else {
@@ -86,16 +86,20 @@ impl Train {
         }
         let first = self.since.is_none();
         self.since.get_or_insert(now);
-        if completes && !self.due {
-            self.due = true;
+        if completes && self.leave() {
             return Departure::Now;
         }
         if first { Departure::Hold } else { Departure::Known }
     }
 
-    /// Whether the oldest packet was held long enough.
-    pub(crate) fn expired(&self, now: Instant) -> bool {
-        self.since.is_some_and(|since| now.saturating_duration_since(since) >= HOLD)
+    /// What waits leaves now, as when a picture is complete. True: that is news.
+    pub(crate) fn leave(&mut self) -> bool {
+        self.since.is_some() && !std::mem::replace(&mut self.due, true)
+    }
+
+    /// When the oldest packet was held long enough; `None` when nothing waits or it leaves already.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.due).map(|since| since + HOLD)
     }
 
     /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `None`: all
@@ -171,10 +175,11 @@ mod tests {
         assert_eq!(train.push(now, packet(0, 1_099, false), true), Departure::Hold);
         assert_eq!(train.push(now, packet(1, 1_099, false), true), Departure::Known);
         assert_eq!(train.push(now, packet(2, 80, false), false), Departure::Known);
-        assert_eq!(train.push(now, packet(3, 1_100, true), true), Departure::Now);
-        assert!(!train.expired(now) && train.expired(now + HOLD));
+        assert_eq!(train.push(now, packet(3, 1_100, true), true), Departure::Known);
+        assert_eq!(train.held_until(), Some(now + HOLD));
+        assert!(train.leave() && !train.leave());
+        assert_eq!(train.held_until(), None);
         assert_eq!(trains(&mut train), [vec![1_099, 1_099, 1_100, 80]]);
-        assert!(!train.expired(now + HOLD));
     }
 
     #[test]
