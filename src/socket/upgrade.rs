@@ -2,7 +2,8 @@
 //! and a one-time ticket in it. No cookie is looked at.
 
 use super::connection::{self, Ending};
-use super::dispatch;
+use super::line::Line;
+use super::{dispatch, events};
 use crate::http::unproven::Unproven;
 use crate::rooms::{Outbox, Rooms};
 use axum::Extension;
@@ -12,7 +13,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use model::limits;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +22,33 @@ use wire::client::ClientMessage;
 use wire::code::Code;
 
 #[derive(Clone)]
-struct Door {
-    rooms: Rooms,
+pub(super) struct Door {
+    pub(super) rooms: Rooms,
+    pub(super) lines: events::Lines,
     origin: Arc<str>,
 }
 
-/// The websocket's route. `origin` is the public one, without a slash at its end (S-18).
+/// The routes of websocket and events. `origin` is the public one, without a slash at its end (S-18).
 pub fn router(rooms: Rooms, origin: &str) -> Router {
-    Router::new().route("/api/v1/socket", get(upgrade)).with_state(Door { rooms, origin: origin.into() })
+    Router::new()
+        .route("/api/v1/socket", get(upgrade))
+        .route("/api/v1/events", post(events::open))
+        .route("/api/v1/events/messages", post(events::post))
+        .with_state(Door { rooms, lines: events::Lines::default(), origin: origin.into() })
+}
+
+/// Whether a browser says that one of our own pages asks (S-17).
+pub(super) fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    // A host under which we answer (`http/hosts.rs` refused all others) is an origin of ours, too.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    origin.is_some_and(|origin| {
+        origin == &*door.origin || origin.strip_prefix("https://").is_some_and(|name| Some(name) == host)
+    })
+}
+
+pub(super) fn refuse(status: StatusCode, code: Code) -> Response {
+    (status, Json(ErrorBody { code, detail: None })).into_response()
 }
 
 async fn upgrade(
@@ -37,15 +57,8 @@ async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    // A host under which we answer (`http/hosts.rs` refused all others) is an origin of ours, too.
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let ours = origin.is_some_and(|origin| {
-        origin == &*door.origin || origin.strip_prefix("https://").is_some_and(|name| Some(name) == host)
-    });
-    if !ours {
-        let body = ErrorBody { code: Code::ForeignOrigin, detail: None };
-        return (StatusCode::FORBIDDEN, Json(body)).into_response();
+    if !comes_from_us(&door, &headers) {
+        return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin);
     }
     upgrade
         .max_message_size(limits::FRAME_ROOM_BYTES_MAX)
@@ -58,11 +71,12 @@ async fn serve(mut socket: WebSocket, rooms: Rooms, unproven: Option<Extension<U
     let hello = hello(&mut socket, &rooms).await;
     // Until its hello the connection counts against its address, whatever the outcome not any longer.
     drop(unproven);
+    let mut line = Line::Socket(Box::new(socket));
     let ending = match hello {
-        Ok((seat, reader)) => connection::run(&mut socket, seat, reader).await,
+        Ok((seat, reader)) => connection::run(&mut line, seat, reader).await,
         Err(ending) => ending,
     };
-    connection::end(socket, ending).await;
+    connection::end(line, ending).await;
     metrics::gauge!("room_sockets").decrement(1.0);
 }
 
@@ -72,7 +86,15 @@ async fn hello(
 ) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
     let first = tokio::time::timeout(Duration::from_millis(limits::HELLO_TIMEOUT_MS), first_text(socket));
     let text = first.await.map_err(|_| Ending::Bye(Code::HelloExpected))??;
-    let ClientMessage::Hello { ticket, protocol } = dispatch::read(&text).map_err(Ending::Bye)? else {
+    enter(rooms, &text).await
+}
+
+/// Takes a hello: whoever has a ticket gets a seat.
+pub(super) async fn enter(
+    rooms: &Rooms,
+    hello: &str,
+) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
+    let ClientMessage::Hello { ticket, protocol } = dispatch::read(hello).map_err(Ending::Bye)? else {
         return Err(Ending::Bye(Code::HelloExpected));
     };
     if protocol != wire::PROTOCOL_VERSION {

@@ -16,6 +16,7 @@ mod pad_sync;
 mod payloads;
 mod permission_matrix;
 mod permissions;
+mod room_events;
 mod room_lobby_wiretap;
 mod room_malformed;
 mod room_removal;

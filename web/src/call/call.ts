@@ -84,6 +84,7 @@ export class Call {
     });
     this.socket = new RoomSocket({
       url: options.socketUrl ?? `wss://${location.host}/api/v1/socket`,
+      eventsUrl: "/api/v1/events",
       ticket: options.joined.ticket,
       fetchTicket: options.fetchTicket,
       onMessage: (message) => this.hear(message),

@@ -1,5 +1,6 @@
 /**
- * The room's websocket: hello with a one-time ticket, commands with promises, and coming back by itself.
+ * The room's websocket: hello with a one-time ticket, commands with promises, and coming back by itself; by events and
+ * posts where websockets do not get through.
  *
  * `call.ts` owns one. A lost connection is opened again after at most 2.5 s with a fresh ticket, as the same person
  * (R-09, R-11, R-12); a goodbye that is meant for good ends it. Does not interpret events and knows no media.
@@ -14,6 +15,7 @@ import type {
 } from "../wire/room";
 import { PROTOCOL_VERSION } from "../wire/room";
 import type { Code } from "../wire/types";
+import { EventLine, type Wire } from "./event_line";
 
 const PING_EVERY_MS = 2_500;
 const SILENCE_MAX_MS = 6_000;
@@ -59,7 +61,8 @@ export type SocketState =
 
 /** What the socket needs from outside, so that tests can hand in their own. */
 export interface SocketWorld {
-  open(url: string): WebSocket;
+  open(url: string): Wire;
+  openEvents(url: string): Wire;
   now(): number;
   random(): number;
   after(ms: number, run: () => void): () => void;
@@ -67,6 +70,7 @@ export interface SocketWorld {
 
 export const BROWSER: SocketWorld = {
   open: (url) => new WebSocket(url),
+  openEvents: (url) => new EventLine(url),
   now: () => performance.now(),
   random: () => Math.random(),
   after: (ms, run) => {
@@ -77,6 +81,8 @@ export const BROWSER: SocketWorld = {
 
 export interface SocketOptions {
   url: string;
+  /** Of the events, where websockets are blocked. */
+  eventsUrl: string;
   /** The ticket from joining, good for the first attempt. */
   ticket: string;
   /** `POST /api/v1/rooms/{id}/ticket`; rejects with an object that has a `code` when the server says no. */
@@ -102,9 +108,13 @@ export class RoomSocket {
   private readonly options: SocketOptions;
   private readonly world: SocketWorld;
   private state: SocketState = { name: "connecting" };
-  private socket: WebSocket | null = null;
+  private socket: Wire | null = null;
+  /** Whether the next attempt goes by events: the other way than the last one that led nowhere. */
+  private byEvents = false;
   private ticket: string | null;
   private attempt = 0;
+  /** Whether the server answered on this connection. */
+  private reached = false;
   private nextId = 1;
   private lastHeard = 0;
   private readonly pending = new Map<number, Pending>();
@@ -177,7 +187,10 @@ export class RoomSocket {
       }
     }
     if (this.state.name === "ended") return;
-    const socket = this.world.open(this.options.url);
+    const socket = this.byEvents
+      ? this.world.openEvents(this.options.eventsUrl)
+      : this.world.open(this.options.url);
+    this.reached = false;
     this.socket = socket;
     const hello: ClientMessage = { type: "hello", ticket, protocol: PROTOCOL_VERSION };
     this.cancelOpen = this.world.after(OPEN_MAX_MS, () => this.drop());
@@ -194,6 +207,7 @@ export class RoomSocket {
 
   private hear(text: string): void {
     this.lastHeard = this.world.now();
+    this.reached = true;
     let message: ServerMessage;
     try {
       message = JSON.parse(text) as ServerMessage;
@@ -252,6 +266,7 @@ export class RoomSocket {
     if (this.state.name === "ended") return;
     const socket = this.socket;
     this.socket = null;
+    if (socket && !this.reached) this.byEvents = !this.byEvents;
     socket?.close();
     this.failPending();
     this.retry();
