@@ -76,6 +76,11 @@ impl Rewriter {
         });
     }
 
+    /// The number `first` and those after it were not used and can be given again; a new segment has to begin.
+    pub(crate) fn rewind(&mut self, first: u16) {
+        self.next = self.next.saturating_sub(u64::from((self.next as u16).wrapping_sub(first)));
+    }
+
     /// The numbers for a packet of the current segment; `None` when it is from before it.
     pub(crate) fn rewrite(&mut self, packet: &Kept) -> Option<Numbers> {
         let segment = *self.segments.back()?;

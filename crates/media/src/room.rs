@@ -7,12 +7,12 @@ use crate::layers::{self, Wanted};
 use crate::outbox::Outbox;
 use crate::publication::{Media, Publication, Viewer};
 use crate::remote::Remote;
-use crate::reports::{Clock, ClockOffset, Report};
+use crate::reports::{self, Clock, ClockOffset, Report};
 use crate::rewrite::Origin;
 use crate::rtcp::{self, Message};
 use crate::rtp::Header;
 use crate::slab::{Key, Slab};
-use crate::slot::Coming;
+use crate::slot::{Coming, Slot};
 use crate::speaker::Speakers;
 use crate::train::Departure;
 use crate::transport::Input;
@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Sound without level extension: packets of at least this size are speech (Opus sends fewer bytes for silence).
 const SPEECH_BYTES: usize = 40;
+/// What is around a packet of sound: the seal, UDP and IP.
+const SOUND_OVERHEAD: usize = 16 + 28;
 
 /// Somebody in the room.
 pub(crate) struct Peer {
@@ -284,7 +286,7 @@ impl Room {
         let Some(codec) = layer.codec else { return };
         let (video, clock_hz) = (publication.video(), publication.clock_hz());
         let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now) };
+        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now), now };
         let publication = &*publication;
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {
@@ -294,8 +296,15 @@ impl Room {
             let stream = if video { slot.video.as_mut() } else { Some(&mut slot.audio) };
             let Some(stream) = stream else { continue };
             let begins = stream.current != Some(origin);
+            if begins && stream.begins(origin, packet) && connection.train.waits_since() != Some(now) {
+                // What of the former layer still waits would only be in the way.
+                connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
+            }
             let Some(queued) = stream.accept(&coming) else { continue };
             slot.changed |= begins;
+            if !video {
+                connection.sound.add(queued.size() + SOUND_OVERHEAD);
+            }
             match connection.train.push(now, queued, video) {
                 Departure::Now => out.ready(self.key, viewer.peer),
                 Departure::Hold => out.hold(now, self.key, viewer.peer),
@@ -323,14 +332,21 @@ impl Room {
                     layer.report = Some(Report { at_us, timestamp, ntp_middle, arrived: now });
                 }
             }
-            Message::Report { ssrc, fraction_lost } => {
+            Message::Report { ssrc, fraction_lost, last_report, delay } => {
+                connection.rtt = reports::round_trip(Clock::ntp(now_us), last_report, delay).or(connection.rtt);
                 let ours = connection.slots.iter().any(|slot| slot.video.as_ref().is_some_and(|v| v.ssrc == ssrc));
+                connection.loss = if ours { f32::from(fraction_lost) / 256.0 } else { connection.loss };
                 let sent = connection.sent.bps();
                 stale |= ours && connection.budget.loss(now, fraction_lost, sent);
             }
             Message::Remb { bps } => {
                 let sent = connection.sent.bps();
                 stale |= connection.budget.estimate(now, bps, sent);
+            }
+            Message::Transport(feedback) => {
+                if let Some(estimator) = &mut connection.estimator {
+                    estimator.feedback(now, &feedback);
+                }
             }
             Message::Nack { ssrc, sequence, mask } => {
                 let mut streams = connection.slots.iter_mut().filter_map(|slot| slot.video.as_mut());
@@ -398,7 +414,7 @@ impl Room {
         for (viewer, peer) in self.peers.iter_mut() {
             if let Some(connection) = &mut peer.connection {
                 assign_sounds(viewer, connection, &mut self.publications, self.speakers.audible());
-                assign_pictures(viewer, connection, &mut self.publications, &mut waiting);
+                assign_pictures(now, viewer, connection, &mut self.publications, &mut waiting);
                 connection.slots.iter_mut().for_each(|slot| slot.changed = true);
             }
         }
@@ -476,6 +492,7 @@ fn assign_sounds(viewer: Key, connection: &mut Connection, publications: &mut Sl
 
 /// Each wished picture in the layer that fits tile and path.
 fn assign_pictures(
+    now: Instant,
     viewer: Key,
     connection: &mut Connection,
     publications: &mut Slab<Publication>,
@@ -499,11 +516,24 @@ fn assign_pictures(
             Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
         })
         .collect();
-    let chosen = layers::choose(&wanted, connection.budget.limit());
+    let is_current = |slot: &Slot, key: &Option<Key>| {
+        let origin = slot.video.as_ref()?.wanted?;
+        (Some(origin.publication) == *key).then_some(origin.layer)
+    };
+    let current: Vec<Option<u8>> =
+        connection.slots.iter().zip(&keys).map(|(slot, key)| is_current(slot, key)).collect();
+    let limit = connection.limit(now);
+    connection.allowance.observe(now, limit);
+    let chosen =
+        layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
+    connection.wanted_bps = layers::need(&wanted, &layers::choose(&wanted, None));
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };
-        let Some(publication) = key else {
+        let comes = wanted[place].layers.iter().any(|layer| layer.active);
+        let (Some(publication), true) = (key, layer.is_some() || !comes) else {
+            // Nobody is to be seen there, or the path does not carry it; what waits of it must not be in the way.
             stream.want(None);
+            connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
             continue;
         };
         // Nothing came yet: wait for the first layer that does.

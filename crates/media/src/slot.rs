@@ -7,6 +7,7 @@ use crate::publication::Publication;
 use crate::reports::Clock;
 use crate::rewrite::{Origin, Rewriter};
 use crate::rtcp;
+use crate::rtp::Stamp;
 use crate::sdp::{CodecKind, Extension, PlannedSection};
 use crate::slab::Slab;
 use crate::train::Queued;
@@ -25,13 +26,15 @@ pub(crate) struct Stream {
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
     pub(crate) section: PlannedSection,
-    send_time: Option<u8>,
+    pub(crate) stamp: Option<Stamp>,
     video: bool,
     pub(crate) rewriter: Rewriter,
     /// What it shall carry.
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
+    /// Packets of it were dropped before they left: it goes on at the next key frame.
+    cut: bool,
     captured_us: Option<i64>,
     sent_us: i64,
     packets: u32,
@@ -51,6 +54,13 @@ pub(crate) struct Coming<'a> {
     /// When it was captured, on the server's clock, once that is known.
     pub(crate) captured_us: Option<i64>,
     pub(crate) now_us: i64,
+    pub(crate) now: Instant,
+}
+
+/// The extension that packets of a section carry: the transport-wide number where the viewer sends feedback by it.
+fn stamp(section: &PlannedSection) -> Option<Stamp> {
+    let id = |extension| section.extension(extension).filter(|id| *id < 15);
+    id(Extension::TransportCc).map(Stamp::TransportCc).or_else(|| id(Extension::AbsSendTime).map(Stamp::SendTime))
 }
 
 impl Stream {
@@ -59,7 +69,8 @@ impl Stream {
         Self {
             ssrc,
             rtx_ssrc,
-            send_time: section.extension(Extension::AbsSendTime).filter(|id| *id < 15),
+            stamp: stamp(&section),
+            cut: false,
             section,
             video,
             // The upper half stays free, so that short streams do not come near the wrap at once.
@@ -78,7 +89,7 @@ impl Stream {
 
     /// Takes what a further offer says about this stream.
     pub(crate) fn renegotiate(&mut self, section: PlannedSection) {
-        self.send_time = section.extension(Extension::AbsSendTime).filter(|id| *id < 15);
+        self.stamp = stamp(&section);
         self.section = section;
     }
 
@@ -92,19 +103,30 @@ impl Stream {
 
     /// Whether it waits for a key frame of what it shall carry.
     pub(crate) fn waits(&self) -> bool {
-        self.video && self.wanted.is_some() && self.wanted != self.current
+        self.video && self.wanted.is_some() && (self.wanted != self.current || self.cut)
+    }
+
+    /// Whether this packet is the key frame with which it takes up what it shall carry.
+    pub(crate) fn begins(&self, origin: Origin, packet: &Kept) -> bool {
+        self.waits() && self.wanted == Some(origin) && packet.picture.key
+    }
+
+    /// Its packets from this number on were dropped before they left. `goes_on`: with another origin at once.
+    pub(crate) fn cut(&mut self, first: u16) {
+        self.rewriter.rewind(first);
+        self.cut = true;
     }
 
     /// Takes a packet: as it shall leave, or `None` when this stream does not carry it.
     pub(crate) fn accept(&mut self, coming: &Coming<'_>) -> Option<Queued> {
         let Coming { origin, packet, .. } = *coming;
-        if self.current != Some(origin) {
+        if self.current != Some(origin) || self.cut {
             if self.wanted != Some(origin) || self.video && !packet.picture.key {
                 return None;
             }
             self.section.codec_of(coming.codec)?; // without a common codec the stream stays empty
             self.rewriter.begin(origin, packet, self.step(coming));
-            self.current = Some(origin);
+            (self.current, self.cut) = (Some(origin), false);
             self.reported_at = None; // the clock mapping has changed: tell it at once
         }
         let codec = self.section.codec_of(coming.codec)?;
@@ -124,8 +146,9 @@ impl Stream {
             ssrc: self.ssrc,
             payload_type,
             marker: packet.marker,
-            send_time: self.send_time,
+            stamp: self.stamp,
             length: packet.length,
+            since: coming.now,
             original: None,
         })
     }
@@ -143,6 +166,18 @@ impl Stream {
         ticks.max(shortest) as u32
     }
 
+    /// The sequence number of the next packet of its RTX stream.
+    pub(crate) fn next_rtx(&mut self) -> u16 {
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        self.rtx_sequence
+    }
+
+    /// The ids of the transport-wide number and of RTX, where padding can be sent with them.
+    pub(crate) fn padding_type(&self) -> Option<(u8, u8)> {
+        let Some(Stamp::TransportCc(id)) = self.stamp else { return None };
+        Some((id, self.section.codecs.iter().find_map(|codec| codec.rtx)?))
+    }
+
     /// The packet that answers a NACK, as RTX; `None` when it is not kept, or too many were asked for.
     pub(crate) fn resend(&mut self, now: Instant, sequence: u16, publications: &Slab<Publication>) -> Option<Queued> {
         let (origin, source) = self.rewriter.find(sequence)?;
@@ -157,16 +192,17 @@ impl Stream {
             return None;
         }
         *tokens -= 1.0;
-        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        let rtx = self.next_rtx();
         Some(Queued {
             origin,
             source,
-            numbers: crate::rewrite::Numbers { sequence: self.rtx_sequence, ..numbers },
+            numbers: crate::rewrite::Numbers { sequence: rtx, ..numbers },
             ssrc: self.rtx_ssrc,
             payload_type,
             marker: packet.marker,
-            send_time: self.send_time,
+            stamp: self.stamp,
             length: packet.length,
+            since: now,
             original: Some(sequence),
         })
     }

@@ -32,11 +32,13 @@ impl Room {
         }
         self.stale |= self.peers.iter_mut().fold(false, |stale, (_, peer)| {
             let Some(connection) = &mut peer.connection else { return stale };
+            let stale = connection.watch_path(now) || stale;
             if connection.connected && !calm {
                 return stale;
             }
             connection.transport.handle_timeout(now);
             connection.sent.tick(now);
+            connection.sound.tick(now);
             let sent = connection.sent.bps();
             connection.budget.tick(now, sent) || stale
         });
@@ -49,6 +51,9 @@ impl Room {
             self.upstream(now, key, out);
             if calm {
                 self.downstream(now, key, out);
+            }
+            if self.peers.get(key).and_then(|peer| peer.connection.as_ref()).is_some_and(Connection::probes) {
+                out.ready(self.key, key);
             }
             self.tell_slots(key, out);
         }
