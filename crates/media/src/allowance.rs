@@ -64,7 +64,11 @@ impl Allowance {
         let (since, least) = self.above.map_or((now, new), |(since, least)| (since, least.min(new)));
         self.above = Some((since, least));
         let lasts = if least >= steady * OTHER { LASTS } else { self.lasts };
-        if least * 100 < steady * UP || now.saturating_duration_since(since) < lasts {
+        if now.saturating_duration_since(since) < lasts {
+            return false;
+        }
+        if least * 100 < steady * UP {
+            self.above = Some((now, new));
             return false;
         }
         if self.raised_at.is_none_or(|at| now.saturating_duration_since(at) >= FAILED) {

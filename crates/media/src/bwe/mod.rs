@@ -211,23 +211,26 @@ impl Estimator {
         // One queue is judged once: by packets that left after it was last dealt with.
         let fresh = newest.cluster == 0 && newest.at_us > self.judged;
         let queue = self.backlog.queue_us();
-        let usage = if fresh { self.trend.usage() } else { Usage::Normal };
+        // Without a queue a growing delay is a burst: no reason to go down, but none to go up.
+        let usage = match self.trend.usage() {
+            _ if !fresh => Usage::Normal,
+            Usage::Over if queue < QUEUE_SOME_US => Usage::Under,
+            usage => usage,
+        };
         let growth = match (fresh && matches!(verdict, Some(Verdict::Fine) | None), self.can_probe) {
             (false, _) => Growth::No,
             (true, true) => Growth::Used,
             (true, false) => Growth::Any,
         };
-        let arriving = self.behind_queue().map_or(arriving, |behind| behind.min(arriving));
+        // While a queue stands, what arrives is what the path carries; before, less may have been sent.
+        let behind = self.behind_queue();
+        let arriving = behind.unwrap_or(arriving);
+        let acked = behind.unwrap_or(acked);
         if fresh && queue > QUEUE_MAX_US {
             self.rate.decrease(arriving, STANDING);
             self.drain(now_us, newest, arriving);
         } else if self.rate.update(now_us, usage, acked, self.rtt_us.unwrap_or(RTT_US), growth) {
-            if queue > QUEUE_SOME_US {
-                self.drain(now_us, newest, arriving);
-            }
-            self.judged = now_us;
-            self.prober.queue(now_us);
-            self.trend.restart();
+            self.drain(now_us, newest, arriving);
         }
         match verdict {
             Some(Verdict::Arriving) => self.rate.decrease(arriving, 1.0),
