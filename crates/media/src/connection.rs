@@ -9,6 +9,7 @@ use crate::feedback::Recorder;
 use crate::outbox::{Address, Outbox};
 use crate::pacer::Pacer;
 use crate::publication::{Meter, Publication};
+use crate::red;
 use crate::remote::Remote;
 use crate::rtp::{Header, Outgoing, Stamp};
 use crate::sdp::{Extension, PlannedSection};
@@ -228,6 +229,10 @@ impl Connection {
         if let Some(estimator) = &mut self.estimator {
             estimator.tick(now, wanted, can_pad);
         }
+        let loss = self.path(now).loss;
+        for slot in &mut self.slots {
+            slot.audio.redundancy = red::blocks_for(loss, slot.audio.redundancy);
+        }
         let limit = self.limit(now);
         self.allowance.observe(now, limit)
     }
@@ -383,7 +388,8 @@ impl Connection {
             let layer = publications
                 .get(segment.origin.publication)
                 .and_then(|publication| publication.layers.get(usize::from(segment.origin.layer)));
-            let Some((kept, payload)) = layer.and_then(|layer| layer.cache.get(segment.source)) else { continue };
+            let Some(layer) = layer else { continue };
+            let Some((kept, payload)) = layer.cache.get(segment.source) else { continue };
             let start = out.len();
             let padding = if place == last { 0 } else { size - segment.size() };
             let stamp = segment.stamp.map(|stamp| match (stamp, &mut self.estimator) {
@@ -405,6 +411,10 @@ impl Connection {
             .write(out);
             if let Some(original) = segment.original {
                 out.extend_from_slice(&original.to_be_bytes());
+            }
+            if !segment.again.is_empty() && segment.again.write(out, segment.source, &layer.cache).is_none() {
+                out.truncate(start);
+                continue;
             }
             let body = out.len();
             out.extend_from_slice(payload);

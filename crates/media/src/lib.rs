@@ -21,6 +21,7 @@ mod pacer;
 mod payload;
 mod publication;
 mod random;
+mod red;
 pub mod remote;
 mod reports;
 mod rewrite;

@@ -212,9 +212,11 @@ fn keep_what_we_handle(section: &mut PlannedSection) {
                 codec.feedback.remb &= !feedback;
             }
         }
-        _ => section.extensions.retain(|extension| {
-            !matches!(extension.kind, Extension::VideoOrientation | Extension::DependencyDescriptor)
-        }),
+        _ => {
+            section.extensions.retain(|extension| {
+                !matches!(extension.kind, Extension::VideoOrientation | Extension::DependencyDescriptor)
+            });
+        }
     }
 }
 

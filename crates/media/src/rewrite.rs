@@ -108,6 +108,11 @@ impl Rewriter {
         })
     }
 
+    /// How many packets of the current origin left before this one.
+    pub(crate) fn since_begin(&self, sequence: u64) -> u64 {
+        self.segments.back().map_or(0, |segment| sequence.saturating_sub(segment.first_in))
+    }
+
     /// Which packet left with this sequence number.
     pub(crate) fn find(&self, sequence: u16) -> Option<(Origin, u64)> {
         // The newest number that was used and has these 16 bits.

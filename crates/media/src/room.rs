@@ -6,11 +6,13 @@ use crate::connection::{Bound, Connection};
 use crate::layers::{self, Wanted};
 use crate::outbox::Outbox;
 use crate::publication::{Media, Publication, Viewer};
+use crate::red::{self, Redundant};
 use crate::remote::Remote;
 use crate::reports::{self, Clock, ClockOffset, Report};
 use crate::rewrite::Origin;
 use crate::rtcp::{self, Message};
 use crate::rtp::Header;
+use crate::sdp::CodecKind;
 use crate::slab::{Key, Slab};
 use crate::slot::{Coming, Slot};
 use crate::speaker::Speakers;
@@ -205,7 +207,7 @@ impl Room {
         let level = connection.ids.level.and_then(|id| header.extension(packet, id)).and_then(|level| level.first());
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let Some((codec, rtx)) = publication.section.codec(header.payload_type) else { return };
-        let kind = codec.kind;
+        let (kind, red) = (codec.kind, codec.red == Some(header.payload_type));
         let mut media = Media {
             sequence: header.sequence,
             timestamp: header.timestamp,
@@ -218,6 +220,9 @@ impl Room {
             (media.sequence, media.payload) = (u16::from_be_bytes([*high, *low]), original);
         } else if self.replaced(now, key, bound, header.ssrc, out) {
             return;
+        }
+        if red {
+            media.payload = self.earlier(now, bound, kind, media, out);
         }
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let hz = publication.clock_hz();
@@ -243,6 +248,31 @@ impl Room {
             self.assign(now, out);
         }
         self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &packet, out);
+    }
+
+    /// Takes the earlier sounds that a packet carries once more, as far as they had not come; gives its own sound.
+    fn earlier<'a>(
+        &mut self,
+        now: Instant,
+        bound: Bound,
+        kind: CodecKind,
+        media: Media<'a>,
+        out: &mut Outbox,
+    ) -> &'a [u8] {
+        let mut own: &[u8] = &[];
+        red::read(media.payload, |offset, back, payload| {
+            if back == 0 {
+                own = payload;
+                return;
+            }
+            let (sequence, timestamp) = (media.sequence.wrapping_sub(back), media.timestamp.wrapping_sub(offset));
+            let earlier = Media { sequence, timestamp, marker: false, payload };
+            let publication = self.publications.get_mut(bound.publication);
+            if let Some(packet) = publication.and_then(|found| found.take(now, bound.layer, kind, earlier)) {
+                self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &packet, out);
+            }
+        });
+        own
     }
 
     /// Whether the source of a stream was replaced (another SSRC for the same section and layer): then the publication
@@ -285,8 +315,9 @@ impl Room {
         let layer = &publication.layers[usize::from(origin.layer)];
         let Some(codec) = layer.codec else { return };
         let (video, clock_hz) = (publication.video(), publication.clock_hz());
+        let before = if video { Redundant::default() } else { Redundant::before(packet, &layer.cache) };
         let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now), now };
+        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now), now, before };
         let publication = &*publication;
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {

@@ -4,6 +4,7 @@
 use crate::cache::Kept;
 use crate::command::{SlotContent, SlotWish};
 use crate::publication::Publication;
+use crate::red::Redundant;
 use crate::reports::Clock;
 use crate::rewrite::{Origin, Rewriter};
 use crate::rtcp;
@@ -33,6 +34,8 @@ pub(crate) struct Stream {
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
+    /// Sounds that each packet carries once more.
+    pub(crate) redundancy: u8,
     /// Packets of it were dropped before they left: it goes on at the next key frame.
     cut: bool,
     captured_us: Option<i64>,
@@ -55,6 +58,8 @@ pub(crate) struct Coming<'a> {
     pub(crate) captured_us: Option<i64>,
     pub(crate) now_us: i64,
     pub(crate) now: Instant,
+    /// In sound: what was before it.
+    pub(crate) before: Redundant,
 }
 
 /// The extension that packets of a section carry: the transport-wide number where the viewer sends feedback by it.
@@ -70,6 +75,7 @@ impl Stream {
             ssrc,
             rtx_ssrc,
             stamp: stamp(&section),
+            redundancy: 0,
             cut: false,
             section,
             video,
@@ -130,7 +136,11 @@ impl Stream {
             self.reported_at = None; // the clock mapping has changed: tell it at once
         }
         let codec = self.section.codec_of(coming.codec)?;
-        let payload_type = codec.payload_type;
+        let (usual, red) = (codec.payload_type, codec.red);
+        // No further back than what it carries now.
+        let blocks = self.rewriter.since_begin(packet.sequence).min(self.redundancy.into());
+        let again = coming.before.limited(if red.is_some() { blocks } else { 0 }, usual);
+        let payload_type = red.filter(|_| !again.is_empty()).unwrap_or(usual);
         let newest = self.rewriter.last_timestamp();
         let numbers = self.rewriter.rewrite(packet)?;
         if newest.is_none_or(|newest| (numbers.timestamp.wrapping_sub(newest) as i32) >= 0) {
@@ -150,6 +160,7 @@ impl Stream {
             length: packet.length,
             since: coming.now,
             original: None,
+            again,
         })
     }
 
@@ -204,6 +215,7 @@ impl Stream {
             length: packet.length,
             since: now,
             original: Some(sequence),
+            again: Redundant::default(),
         })
     }
 

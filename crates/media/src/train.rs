@@ -5,6 +5,7 @@
 //! kept. One byte of RTP padding mends a train, since the packets of one picture differ by one byte at most; padding
 //! is made here and never comes into a cache.
 
+use crate::red::Redundant;
 use crate::rewrite::{Numbers, Origin};
 use crate::rtp::{Outgoing, Stamp};
 use std::collections::VecDeque;
@@ -37,6 +38,8 @@ pub(crate) struct Queued {
     pub(crate) since: Instant,
     /// In RTX packets the original sequence number (RFC 4588, clause 4).
     pub(crate) original: Option<u16>,
+    /// Sounds before this one that it carries once more.
+    pub(crate) again: Redundant,
 }
 
 impl Queued {
@@ -45,6 +48,7 @@ impl Queued {
         Outgoing::size(self.stamp.is_some())
             + usize::from(self.length)
             + if self.original.is_some() { 2 } else { 0 }
+            + self.again.size()
     }
 }
 
@@ -184,7 +188,8 @@ mod tests {
         let origin = Origin { publication, layer: 0 };
         let (ssrc, payload_type, source, stamp) = (1, 96, number.into(), Some(Stamp::SendTime(3)));
         let (since, original) = (Instant::now(), None);
-        Queued { origin, source, numbers, ssrc, payload_type, marker, stamp, length, since, original }
+        let again = Redundant::default();
+        Queued { origin, source, numbers, ssrc, payload_type, marker, stamp, length, since, original, again }
     }
 
     fn trains(train: &mut Train) -> Vec<Vec<u16>> {

@@ -33,8 +33,8 @@ const QUEUE_MAX_US: i64 = 80_000;
 /// At overuse a queue as long as this is emptied too.
 const QUEUE_SOME_US: i64 = 30_000;
 /// Packets that had to wait, and the time in which they arrived, that tell the rate of the path.
-const BEHIND_MIN: usize = 5;
-const BEHIND_US: i64 = 25_000;
+const BEHIND_MIN: usize = 4;
+const BEHIND_US: i64 = 15_000;
 /// What remains of what arrives when a queue stands.
 const STANDING: f64 = 0.9;
 /// Before feedback has come the estimate is a guess; a viewer that sends none for so long has none to give.
@@ -226,7 +226,9 @@ impl Estimator {
         let behind = self.behind_queue();
         let arriving = behind.unwrap_or(arriving);
         let acked = behind.unwrap_or(acked);
-        if fresh && queue > QUEUE_MAX_US {
+        // What the queue has grown to since: feedback is old news when much was sent after it.
+        let standing = behind.map_or(0, |bps| self.drain_us(now_us, newest, bps));
+        if fresh && (queue > QUEUE_MAX_US || queue > QUEUE_SOME_US && standing > QUEUE_MAX_US) {
             self.rate.decrease(arriving, STANDING);
             self.drain(now_us, newest, arriving);
         } else if self.rate.update(now_us, usage, acked, self.rtt_us.unwrap_or(RTT_US), growth) {
@@ -252,13 +254,17 @@ impl Estimator {
             .then(|| bytes * 8_000_000 / (last - first).max(1) as u64)
     }
 
-    /// Lets pictures wait until the queue that stands is empty.
-    fn drain(&mut self, now_us: i64, newest: Sent, bps: u64) {
+    /// How long the path still works on what is in it.
+    fn drain_us(&self, now_us: i64, newest: Sent, bps: u64) -> i64 {
         // The newest packet that arrived left the queue about half a round trip ago; the path works since then on what
         // was sent after it.
         let since = now_us - newest.at_us - self.backlog.queue_us() - self.rtt_us.unwrap_or(RTT_US) / 2;
-        let drain = backlog::drain_us(self.history.in_flight(), since, bps);
-        self.drained_at = now_us + drain;
+        backlog::drain_us(self.history.in_flight(), since, bps)
+    }
+
+    /// Lets pictures wait until the queue that stands is empty.
+    fn drain(&mut self, now_us: i64, newest: Sent, bps: u64) {
+        self.drained_at = now_us + self.drain_us(now_us, newest, bps);
         self.judged = now_us;
         self.prober.queue(now_us);
         self.trend.restart();

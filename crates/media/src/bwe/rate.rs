@@ -20,7 +20,7 @@ const PACKET_BITS: f64 = 9_600.0;
 const END_WEIGHT: f64 = 0.05;
 const DEVIATION_MIN: f64 = 0.02;
 /// A rate that is used less than this says nothing about the path.
-const USED: f64 = 0.8;
+const USED: f64 = 0.9;
 
 /// Whether the rate may go up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

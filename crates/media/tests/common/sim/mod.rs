@@ -118,6 +118,9 @@ impl Sim {
             let lines = offer.sdp.split_inclusive("\r\n").filter(|line| !line.contains("transport-"));
             offer.sdp = lines.collect();
         }
+        // As Chromium offers it.
+        let red = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n";
+        offer.sdp = offer.sdp.replace("a=rtpmap:111 opus/48000/2\r\n", red).replace("SAVPF 111\r", "SAVPF 111 63\r");
         let Reply::Answer(answer) = command(Command::Offer { room, participant, offer }) else { panic!("no answer") };
         let value = |key: &str| {
             let line = answer.lines().find_map(|line| line.strip_prefix(key)).expect("in the answer");

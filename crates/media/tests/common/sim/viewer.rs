@@ -6,6 +6,7 @@ use super::publisher::{MARK_AT, MARK_BYTES, Mark};
 use crate::common::meeting::{OPUS, RTX, SlotSsrcs, VP8};
 use std::collections::{BTreeMap, HashMap};
 
+const RED: u8 = 63;
 /// A gap older than this is given up.
 const GIVE_UP_US: u64 = 500_000;
 const NACK_TRIES: u8 = 10;
@@ -112,6 +113,7 @@ impl Viewer {
         let (ssrc, sequence) = (word(8), u16::from_be_bytes([packet[2], packet[3]]));
         match packet[1] & 0x7f {
             OPUS => self.sound(now_us, payload),
+            RED => self.sounds(now_us, payload),
             VP8 => self.video(now_us, ssrc, sequence, payload, false),
             RTX if payload.is_empty() => self.seen.padding += packet.len() as u64,
             RTX => {
@@ -120,6 +122,23 @@ impl Viewer {
             }
             other => panic!("payload type {other}"),
         }
+    }
+
+    /// RFC 2198.
+    fn sounds(&mut self, now_us: u64, payload: &[u8]) {
+        let mut lengths = Vec::new();
+        let mut at = 0;
+        while payload[at] & 0x80 != 0 {
+            assert_eq!(payload[at] & 0x7f, OPUS);
+            lengths.push(usize::from(u16::from_be_bytes([payload[at + 2], payload[at + 3]]) & 0x3ff));
+            at += 4;
+        }
+        at += 1;
+        for length in lengths {
+            self.sound(now_us, &payload[at..at + length]);
+            at += length;
+        }
+        self.sound(now_us, &payload[at..]);
     }
 
     fn sound(&mut self, now_us: u64, payload: &[u8]) {
