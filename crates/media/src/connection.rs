@@ -30,6 +30,8 @@ const OLD: Duration = Duration::from_millis(500);
 const PADDING: usize = 255;
 /// UDP and IP around a datagram.
 const DATAGRAM_OVERHEAD: usize = 28;
+/// A path that carries less is narrow, in bit/s.
+const NARROW: u64 = 350_000;
 /// Sound is reckoned with at least this, in bit/s.
 const SOUND_MIN: u64 = 40_000;
 
@@ -229,9 +231,11 @@ impl Connection {
         if let Some(estimator) = &mut self.estimator {
             estimator.tick(now, wanted, can_pad);
         }
-        let loss = self.path(now).loss;
+        let path = self.path(now);
+        // On a narrow path once is enough: a sound costs as much as a small picture when it is sent three times.
+        let most = if path.estimate_bps.is_some_and(|bps| bps < NARROW) { 1 } else { 2 };
         for slot in &mut self.slots {
-            slot.audio.redundancy = red::blocks_for(loss, slot.audio.redundancy);
+            slot.audio.redundancy = red::blocks_for(path.loss, slot.audio.redundancy).min(most);
         }
         let limit = self.limit(now);
         self.allowance.observe(now, limit)

@@ -7,6 +7,11 @@ const GENERATION_US: i64 = 10_000_000;
 /// A queue is what all packets of this last part of a feedback had to wait.
 const RECENT_US: i64 = 40_000;
 const RECENT_MIN: usize = 3;
+/// A packet that had to wait so long came out of a queue; so many of them, over so much time, tell the path's rate.
+const WAITED_US: i64 = 15_000;
+const RUN_MIN: u32 = 3;
+const RUN_MIN_US: i64 = 20_000;
+const RUN_MAX_US: i64 = 400_000;
 /// Longer than this nothing is made to wait by one queue.
 const DRAIN_MAX_US: i64 = 1_500_000;
 
@@ -17,6 +22,17 @@ pub(crate) struct Backlog {
     best_before: Option<i64>,
     since: i64,
     queue_us: i64,
+    busy: Option<Busy>,
+}
+
+/// Packets that came one behind the other out of a queue.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    first_us: i64,
+    last_us: i64,
+    /// Of all but the first.
+    bytes: u64,
+    count: u32,
 }
 
 impl Backlog {
@@ -38,10 +54,26 @@ impl Backlog {
         self.queue_us = recent - best;
     }
 
-    /// What a packet had to wait.
-    pub(crate) fn waited_us(&self, sent_us: i64, arrived_us: i64) -> i64 {
+    /// Takes a packet that arrived, in the order of sending: a queue that stands is a run of packets that waited.
+    pub(crate) fn packet(&mut self, sent_us: i64, arrived_us: i64, bytes: u16) {
         let best = self.best.unwrap_or(i64::MAX).min(self.best_before.unwrap_or(i64::MAX));
-        arrived_us - sent_us - best.min(arrived_us - sent_us)
+        let waited = (arrived_us - sent_us).saturating_sub(best);
+        self.busy = match self.busy {
+            _ if best == i64::MAX || waited < WAITED_US => None,
+            Some(busy) if arrived_us - busy.first_us < RUN_MAX_US => Some(Busy {
+                last_us: busy.last_us.max(arrived_us),
+                bytes: busy.bytes + u64::from(bytes),
+                count: busy.count + 1,
+                ..busy
+            }),
+            _ => Some(Busy { first_us: arrived_us, last_us: arrived_us, bytes: 0, count: 1 }),
+        };
+    }
+
+    /// What the path carries, in bit/s, while a queue stands in it; `None`: none stands, or not for long enough.
+    pub(crate) fn carried(&self) -> Option<u64> {
+        let busy = self.busy.filter(|busy| busy.count >= RUN_MIN && busy.last_us - busy.first_us >= RUN_MIN_US)?;
+        Some(busy.bytes * 8_000_000 / (busy.last_us - busy.first_us).max(1) as u64)
     }
 
     /// What the newest packets had to wait, in microseconds.
@@ -76,6 +108,19 @@ mod tests {
             backlog.packets(n * 100_000, feedback(n * 100_000, |_| 50_000).map(arrived));
         }
         assert_eq!(backlog.queue_us(), 0, "the path has become longer");
+    }
+
+    #[test]
+    fn packets_out_of_a_queue_tell_what_the_path_carries() {
+        let mut backlog = Backlog::default();
+        backlog.packets(0, [(0, 20_000)].into_iter());
+        // Sent all at once, 1,000 bytes each 10 ms come out.
+        for n in 0..10 {
+            backlog.packet(0, 20_000 + n * 10_000, 1_000);
+            assert_eq!(backlog.carried(), (n >= 4).then_some(800_000), "{n}");
+        }
+        backlog.packet(200_000, 221_000, 1_000);
+        assert_eq!(backlog.carried(), None, "the queue is gone");
     }
 
     #[test]

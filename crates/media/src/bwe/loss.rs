@@ -7,6 +7,9 @@ const WINDOW_US: i64 = 300_000;
 const PACKETS_MIN: u32 = 20;
 /// Figures that make what is usual: three seconds.
 const WINDOWS: usize = 9;
+/// Windows from which on the usual is known, and the most that is believed.
+const USUAL_MIN: usize = 3;
+const USUAL_MAX: f64 = 0.35;
 /// Loss above the usual that is trouble.
 const TROUBLE: f64 = 0.1;
 /// Trouble that can only be a queue that overflows.
@@ -44,6 +47,11 @@ impl Loss {
     /// The smoothed part of packets that get lost.
     pub(crate) fn fraction(&self) -> f64 {
         self.smooth
+    }
+
+    /// The part that gets lost whatever is sent, as far as that is known.
+    pub(crate) fn usual(&self) -> f64 {
+        if self.count < USUAL_MIN { 0.0 } else { self.median().min(USUAL_MAX) }
     }
 
     /// A verdict, when a window is full.

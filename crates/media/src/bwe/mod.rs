@@ -32,9 +32,8 @@ use trend::{Trend, Usage};
 const QUEUE_MAX_US: i64 = 80_000;
 /// At overuse a queue as long as this is emptied too.
 const QUEUE_SOME_US: i64 = 30_000;
-/// Packets that had to wait, and the time in which they arrived, that tell the rate of the path.
-const BEHIND_MIN: usize = 4;
-const BEHIND_US: i64 = 15_000;
+/// A queue that stands for longer has another reason.
+const DRAINING_MAX_US: i64 = 2_000_000;
 /// What remains of what arrives when a queue stands.
 const STANDING: f64 = 0.9;
 /// Before feedback has come the estimate is a guess; a viewer that sends none for so long has none to give.
@@ -69,6 +68,8 @@ pub(crate) struct Estimator {
     fed_at: Option<i64>,
     /// Pictures wait until then for a queue to empty.
     drained_at: i64,
+    /// Since when a queue is being emptied.
+    draining: Option<i64>,
     /// What left before has been judged.
     judged: i64,
     rtt_us: Option<i64>,
@@ -92,6 +93,7 @@ impl Estimator {
             first_sent: None,
             fed_at: None,
             drained_at: i64::MIN,
+            draining: None,
             judged: i64::MIN,
             rtt_us: None,
             can_probe: false,
@@ -194,6 +196,9 @@ impl Estimator {
         }
         let usual = self.arrivals.iter().filter(|(sent, _)| sent.cluster == 0);
         self.backlog.packets(now_us, usual.map(|(sent, arrived)| (sent.at_us, *arrived)));
+        for (sent, arrived) in &self.arrivals {
+            self.backlog.packet(sent.at_us, *arrived, sent.bytes);
+        }
         self.judge(now_us)
     }
 
@@ -204,7 +209,7 @@ impl Estimator {
         self.rtt_us = Some(self.rtt_us.map_or(trip, |rtt| if trip < rtt { trip } else { rtt + (trip - rtt) / 64 }));
         let verdict = self.loss.verdict(now_us);
         if let Some(shown) = self.prober.result(now_us, number) {
-            self.rate.shown(shown.bps);
+            self.rate.shown(self.whole(shown.bps));
         }
         let (Some(acked), Some(arriving)) = (self.acked.bps(), self.acked.bps_now()) else { return false };
         let before = self.rate.bps();
@@ -223,12 +228,20 @@ impl Estimator {
             (true, false) => Growth::Any,
         };
         // While a queue stands, what arrives is what the path carries; before, less may have been sent.
-        let behind = self.behind_queue();
-        let arriving = behind.unwrap_or(arriving);
-        let acked = behind.unwrap_or(acked);
+        let behind = self.backlog.carried().map(|bps| self.whole(bps));
+        let arriving = behind.unwrap_or(self.whole(arriving));
+        let acked = behind.unwrap_or(self.whole(acked));
         // What the queue has grown to since: feedback is old news when much was sent after it.
         let standing = behind.map_or(0, |bps| self.drain_us(now_us, newest, bps));
-        if fresh && (queue > QUEUE_MAX_US || queue > QUEUE_SOME_US && standing > QUEUE_MAX_US) {
+        if let Some(since) = self.draining {
+            // The first look at a queue is a guess; sound goes on and tells how it stands.
+            if queue < QUEUE_SOME_US || now_us - since > DRAINING_MAX_US {
+                self.draining = None;
+            } else if let Some(bps) = behind {
+                self.rate.decrease(bps, STANDING);
+                self.drain(now_us, newest, bps);
+            }
+        } else if fresh && (queue > QUEUE_MAX_US || queue > QUEUE_SOME_US && standing > QUEUE_MAX_US) {
             self.rate.decrease(arriving, STANDING);
             self.drain(now_us, newest, arriving);
         } else if self.rate.update(now_us, usage, acked, self.rtt_us.unwrap_or(RTT_US), growth) {
@@ -242,16 +255,9 @@ impl Estimator {
         self.rate.bps() < before
     }
 
-    /// What the path carries while a queue stands in it, from the packets of this feedback that had to wait: the longer
-    /// windows still know the time before.
-    fn behind_queue(&self) -> Option<u64> {
-        let waited = |(sent, arrived): &&(Sent, i64)| self.backlog.waited_us(sent.at_us, *arrived) > QUEUE_SOME_US;
-        let times = self.arrivals.iter().filter(waited).map(|(_, arrived)| *arrived);
-        let (first, last) = (times.clone().min()?, times.clone().max()?);
-        let behind = self.arrivals.iter().filter(waited).filter(|(_, arrived)| *arrived > first);
-        let bytes: u64 = behind.map(|(sent, _)| u64::from(sent.bytes)).sum();
-        (times.count() >= BEHIND_MIN && last - first >= BEHIND_US)
-            .then(|| bytes * 8_000_000 / (last - first).max(1) as u64)
+    /// What was sent for so much to arrive, with what the path loses anyway.
+    fn whole(&self, bps: u64) -> u64 {
+        (bps as f64 / (1.0 - self.loss.usual())) as u64
     }
 
     /// How long the path still works on what is in it.
@@ -266,6 +272,7 @@ impl Estimator {
     fn drain(&mut self, now_us: i64, newest: Sent, bps: u64) {
         self.drained_at = now_us + self.drain_us(now_us, newest, bps);
         self.judged = now_us;
+        self.draining.get_or_insert(now_us);
         self.prober.queue(now_us);
         self.trend.restart();
     }

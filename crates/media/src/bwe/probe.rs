@@ -1,8 +1,10 @@
 //! Probes: padding for some tens of milliseconds, as fast as the path would have to carry what the viewer wants. What
 //! arrives of it, and how far apart, shows whether the path does: so an unused link is found again in seconds.
 
-/// How long a probe lasts, in steps of the pacer.
+/// How long a probe lasts, and at least how many bytes it has: a few packets say little where there is jitter.
 const LASTS_US: i64 = 50_000;
+const LASTS_MAX_US: i64 = 100_000;
+const BYTES_MIN: u64 = 5_000;
 /// A path that is asked for more than it carries gets a queue of half a probe; it is empty again after so long.
 const SETTLES_US: i64 = 150_000;
 /// What did not come back after so long will not.
@@ -35,6 +37,7 @@ struct Train {
 struct Cluster {
     id: u8,
     bps: u64,
+    lasts_us: i64,
     started_us: i64,
     sent: u64,
     /// Set when all is sent: when, and the number of the next packet.
@@ -90,6 +93,7 @@ impl Prober {
         self.cluster = Some(Cluster {
             id: self.id,
             bps: target,
+            lasts_us: ((BYTES_MIN * 8_000_000 / target.max(1)) as i64).clamp(LASTS_US, LASTS_MAX_US),
             started_us: now_us,
             sent: 0,
             ended: None,
@@ -109,7 +113,7 @@ impl Prober {
     pub(crate) fn bytes(&mut self, now_us: i64, next: u64) -> usize {
         let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.ended.is_none()) else { return 0 };
         let elapsed = now_us - cluster.started_us;
-        if elapsed >= LASTS_US {
+        if elapsed >= cluster.lasts_us {
             cluster.ended = Some((now_us, next));
             self.tail_until_us = now_us + SETTLES_US;
             return 0;

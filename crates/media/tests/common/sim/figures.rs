@@ -101,6 +101,25 @@ fn percentile(values: &mut [u64], part: f64) -> f64 {
     values.get(place.min(values.len().saturating_sub(1))).copied().unwrap_or(0) as f64
 }
 
+/// Says how it goes, for those who look for a reason: `WERKRAUM_TRACE=1`.
+fn trace(sim: &mut Sim, bps: u64) {
+    if !sim.traces {
+        return;
+    }
+    let now = sim.now_us();
+    let share = used(sim, now.saturating_sub(1_000_000), now, bps);
+    let wait = sim.down().waits.last().map_or(0, |(_, wait)| wait.as_millis());
+    let seen = &sim.viewer.seen;
+    let decoded = seen.decoded.iter().map(Vec::len).collect::<Vec<_>>();
+    let estimate = sim.estimate();
+    println!(
+        "{:.1} s: {bps}: {estimate:?}, used {share:.0} %, decoded {decoded:?}, queue {wait} ms, PLIs {}, NACKs {}",
+        now as f64 / 1e6,
+        seen.plis,
+        seen.nacks,
+    );
+}
+
 /// 4 -> 1 -> 0.3 -> 4 Mbit/s, two cameras, one of them large, a voice.
 pub fn rate_steps(seed: u64) -> Vec<Figure> {
     const STEPS: [u64; 4] = [4_000_000, 1_000_000, 300_000, 4_000_000];
@@ -124,17 +143,7 @@ pub fn rate_steps(seed: u64) -> Vec<Figure> {
         sim.down().path.bps = Some(bps);
         for _ in 0..20 {
             sim.run(EACH / 20);
-            if std::env::var_os("SIM_TRACE").is_some() {
-                let now = sim.now_us();
-                let share = used(&mut sim, now - 1_000_000, now, bps);
-                let late = sounds_missed(&sim, 0, now - 1_200_000, now - 200_000);
-                let wait = sim.down().waits.last().map_or(0, |(_, wait)| wait.as_millis());
-                println!(
-                    "{:.0} s: {bps}: estimate {:?}, used {share:.0} %, sound missed {late:.0} %, queue {wait} ms",
-                    (now - begun) as f64 / 1e6,
-                    sim.estimate()
-                );
-            }
+            trace(&mut sim, bps);
         }
         let now = sim.now_us();
         let share = used(&mut sim, now - 10_000_000, now, bps);
@@ -150,6 +159,13 @@ pub fn rate_steps(seed: u64) -> Vec<Figure> {
     figures.push(Figure::most("rate_step_high_layer_back_s", back, 15.0));
     let missed = sounds_missed(&sim, 0, begun + 1_000_000, ended - 1_000_000);
     figures.push(Figure::most("rate_step_sound_missed_percent", missed, 1.0));
+    if sim.traces {
+        let mut late: Vec<_> = (0..4_000).map(|n| (n, sim.viewer.seen.sounds.get(&(0, n)).copied())).collect();
+        late.retain(|(_, late)| late.is_none_or(|late| late > IN_TIME_US + BASE_US));
+        for (number, late) in late {
+            println!("sound {number} at {:.2} s late by {late:?}", f64::from(number) * 0.02);
+        }
+    }
     let stall = longest_stall_ms(&sim, 0, begun + 2_000_000, ended);
     figures.push(Figure::plain("rate_step_longest_stall_ms", stall as f64));
     figures.push(Figure::most("rate_step_panics", sim.panics() as f64, 0.0));
@@ -217,10 +233,14 @@ pub fn any(seed: u64) -> Result<(), String> {
     };
     let mut sim = Sim::new(&setting);
     let begun = sim.now_us();
-    sim.run(TIME / 2);
     let step = rate(&mut random);
-    sim.down().path.bps = Some(step);
-    sim.run(TIME / 2);
+    for part in 0..10 {
+        if part == 5 {
+            sim.down().path.bps = Some(step);
+        }
+        sim.run(TIME / 10);
+        trace(&mut sim, 1_000_000);
+    }
     sim.viewer.finish();
     let ended = sim.now_us();
     let stall = longest_stall_ms(&sim, 0, begun, ended);

@@ -63,6 +63,7 @@ pub struct Sim {
     sounds: u64,
     /// The first sound was sent in this step of 20 ms.
     pub sound_offset: u32,
+    pub traces: bool,
 }
 
 impl Sim {
@@ -88,6 +89,7 @@ impl Sim {
             frames: 0,
             sounds: 0,
             sound_offset: 0,
+            traces: std::env::var_os("WERKRAUM_TRACE").is_some(),
         };
         for number in 0..setting.publishers.len() {
             let seed = setting.seed * 1_000 + number as u64;
