@@ -56,7 +56,8 @@ impl Budget {
         let failed = self.step_at.is_some_and(|at| now.saturating_duration_since(at) < WAIT_MIN * 2);
         self.wait = if failed { (self.wait * 2).min(WAIT_MAX) } else { WAIT_MIN };
         self.troubled_at = Some(now);
-        self.limit = Some(bps.max(LIMIT_MIN));
+        // What is sent again counts as sent: news of trouble never lifts the limit.
+        self.limit = Some(bps.max(LIMIT_MIN).min(self.limit.unwrap_or(u64::MAX)));
         true
     }
 

@@ -382,9 +382,10 @@ impl Room {
             Message::Nack { ssrc, sequence, mask } => {
                 let mut streams = connection.slots.iter_mut().filter_map(|slot| slot.video.as_mut());
                 let Some(stream) = streams.find(|stream| stream.ssrc == ssrc) else { return };
+                let rtt = connection.rtt.unwrap_or_default();
                 let others = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| sequence.wrapping_add(bit + 1));
                 for missing in std::iter::once(sequence).chain(others) {
-                    if let Some(again) = stream.resend(now, missing, publications) {
+                    if let Some(again) = stream.resend(now, rtt, missing, publications) {
                         connection.train.push(now, again, true);
                         departs = true;
                     }

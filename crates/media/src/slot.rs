@@ -21,6 +21,11 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const AGAIN_PER_SECOND: f64 = 400.0;
 const AGAIN_BURST: f64 = 100.0;
 
+/// Packets that were sent again and are remembered, and the bounds of the time in which that is not done twice.
+const RESENT: usize = 128;
+const SOON_MIN: Duration = Duration::from_millis(15);
+const SOON_MAX: Duration = Duration::from_millis(200);
+
 /// One outgoing stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -45,6 +50,8 @@ pub(crate) struct Stream {
     reported_at: Option<Instant>,
     rtx_sequence: u16,
     again: (f64, Option<Instant>),
+    /// What was sent again last, by number.
+    resent: Box<[Option<(u16, Instant)>; RESENT]>,
 }
 
 /// A packet on its way to a stream, with what is known of its origin.
@@ -90,6 +97,7 @@ impl Stream {
             reported_at: None,
             rtx_sequence: (random >> 48) as u16 & 0x7fff,
             again: (AGAIN_BURST, None),
+            resent: Box::new([None; RESENT]),
         }
     }
 
@@ -189,8 +197,20 @@ impl Stream {
         Some((id, self.section.codecs.iter().find_map(|codec| codec.rtx)?))
     }
 
-    /// The packet that answers a NACK, as RTX; `None` when it is not kept, or too many were asked for.
-    pub(crate) fn resend(&mut self, now: Instant, sequence: u16, publications: &Slab<Publication>) -> Option<Queued> {
+    /// The packet that answers a NACK, as RTX; `None` when it is not kept, too many were asked for, or it is on its way:
+    /// it was sent again less than about a round trip ago.
+    pub(crate) fn resend(
+        &mut self,
+        now: Instant,
+        rtt: Duration,
+        sequence: u16,
+        publications: &Slab<Publication>,
+    ) -> Option<Queued> {
+        let last = self.resent[usize::from(sequence) % RESENT];
+        let soon = (rtt * 3 / 4).clamp(SOON_MIN, SOON_MAX);
+        if last.is_some_and(|(number, at)| number == sequence && now.saturating_duration_since(at) < soon) {
+            return None;
+        }
         let (origin, source) = self.rewriter.find(sequence)?;
         let layer = publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
         let payload_type = self.section.codec_of(layer.codec?)?.rtx?;
@@ -203,6 +223,7 @@ impl Stream {
             return None;
         }
         *tokens -= 1.0;
+        self.resent[usize::from(sequence) % RESENT] = Some((sequence, now));
         let rtx = self.next_rtx();
         Some(Queued {
             origin,

@@ -10,6 +10,8 @@ const WINDOWS: usize = 9;
 /// Windows from which on the usual is known, and the most that is believed.
 const USUAL_MIN: usize = 3;
 const USUAL_MAX: f64 = 0.35;
+/// Loss that is trouble before the usual is known.
+const UNUSUAL: f64 = 0.45;
 /// Loss above the usual that is trouble.
 const TROUBLE: f64 = 0.1;
 /// Trouble that can only be a queue that overflows.
@@ -68,6 +70,8 @@ impl Loss {
         self.usual[self.count % WINDOWS] = loss;
         self.count += 1;
         Some(match above {
+            // At first it is not known what is usual: only what no line has is trouble.
+            above if self.count <= USUAL_MIN && above < UNUSUAL => Verdict::Fine,
             above if above > OVERFLOW => Verdict::Arriving,
             above if above > TROUBLE => Verdict::Less(1.0 - 0.5 * above),
             _ => Verdict::Fine,

@@ -209,6 +209,7 @@ impl Estimator {
         self.rtt_us = Some(self.rtt_us.map_or(trip, |rtt| if trip < rtt { trip } else { rtt + (trip - rtt) / 64 }));
         let verdict = self.loss.verdict(now_us);
         if let Some(shown) = self.prober.result(now_us, number) {
+            if cfg!(debug_assertions) { eprintln!("PROBE {now_us} {shown:?} usual {}", self.loss.usual()); }
             self.rate.shown(self.whole(shown.bps));
         }
         let (Some(acked), Some(arriving)) = (self.acked.bps(), self.acked.bps_now()) else { return false };

@@ -9,8 +9,9 @@ const BYTES_MIN: u64 = 5_000;
 const SETTLES_US: i64 = 150_000;
 /// What did not come back after so long will not.
 const PATIENCE_US: i64 = 1_000_000;
-/// Between two probes: after one that succeeded, and the shortest and longest after one that did not.
+/// Between two probes: after one that succeeded, one that got lost or whose feedback did, and the shortest and longest after one that did not.
 const ON_US: i64 = 20_000;
+const INCONCLUSIVE_US: i64 = 400_000;
 const WAIT_MIN_US: i64 = 1_000_000;
 const WAIT_MAX_US: i64 = 5_000_000;
 /// After a queue, before the first probe.
@@ -161,9 +162,18 @@ impl Prober {
         }
         self.cluster = None;
         let shown = measure(&cluster);
-        let is_success = shown.is_some_and(|shown| !shown.end);
-        self.wait_us = if is_success { WAIT_MIN_US } else { (self.wait_us * 2).min(WAIT_MAX_US) };
-        self.next_us = self.next_us.max(now_us + if is_success { ON_US } else { self.wait_us });
+        let pause_us = match shown {
+            Some(Shown { end: false, .. }) => {
+                self.wait_us = WAIT_MIN_US;
+                ON_US
+            }
+            Some(_) => {
+                self.wait_us = (self.wait_us * 2).min(WAIT_MAX_US);
+                self.wait_us
+            }
+            None => INCONCLUSIVE_US,
+        };
+        self.next_us = self.next_us.max(now_us + pause_us);
         shown
     }
 }
@@ -242,6 +252,8 @@ mod tests {
         assert_eq!(prober.result(LASTS_US, 1), None);
         assert_eq!(prober.result(LASTS_US + PATIENCE_US, 1), None);
         prober.start(LASTS_US + PATIENCE_US + 1, 1_000_000, 5_000_000);
-        assert!(!prober.sending(), "waits longer now");
+        assert!(!prober.sending(), "not at once");
+        prober.start(LASTS_US + PATIENCE_US + INCONCLUSIVE_US, 1_000_000, 5_000_000);
+        assert!(prober.sending(), "but soon: it has said nothing");
     }
 }

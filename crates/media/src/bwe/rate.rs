@@ -8,14 +8,15 @@ pub(crate) const START: f64 = 1_000_000.0;
 /// Less is no media any more, more is not needed by anybody.
 pub(crate) const MIN: f64 = 60_000.0;
 pub(crate) const MAX: f64 = 50_000_000.0;
-/// What remains of what arrives after overuse.
-const DECREASE: f64 = 0.85;
+/// What remains of what arrives after overuse. The queue that has grown is not emptied by it but by a pause.
+const DECREASE: f64 = 0.9;
 /// Growth in a second while the path's end is not known.
 const GROWTH: f64 = 1.08;
 /// Never further above what arrives, unless a probe has shown more.
 const ABOVE_ACKED: f64 = 1.5;
-/// Growth in a response time near the path's known end: a packet.
+/// Growth near the path's known end: a packet in a response time, and no more than this part in a second.
 const PACKET_BITS: f64 = 9_600.0;
+const GROWTH_NEAR: f64 = 0.04;
 /// How fast the known end follows, and how wide it is at first.
 const END_WEIGHT: f64 = 0.05;
 const DEVIATION_MIN: f64 = 0.02;
@@ -107,7 +108,7 @@ impl Rate {
                 if may && self.bps < top {
                     let grown = if self.end.is_some() {
                         let response = (rtt_us as f64 / 1e6 + 0.1).max(0.05);
-                        self.bps + PACKET_BITS / response * elapsed
+                        self.bps + (PACKET_BITS / response).min(self.bps * GROWTH_NEAR) * elapsed
                     } else {
                         self.bps * GROWTH.powf(elapsed) + 1_000.0 * elapsed
                     };
@@ -149,11 +150,11 @@ mod tests {
     fn overuse_takes_it_below_what_arrives_and_then_it_grows_slowly() {
         let mut rate = Rate::default();
         assert!(rate.update(0, Usage::Over, 800_000, 50_000, Growth::Used));
-        assert_eq!(rate.bps(), 680_000);
+        assert_eq!(rate.bps(), 720_000);
         for n in 1..=12 {
-            rate.update(n * STEP, Usage::Normal, 680_000, 50_000, Growth::Used);
+            rate.update(n * STEP, Usage::Normal, 720_000, 50_000, Growth::Used);
         }
-        assert!((700_000..760_000).contains(&rate.bps()), "a packet in a response time: {}", rate.bps());
+        assert!((740_000..760_000).contains(&rate.bps()), "a packet in a response time: {}", rate.bps());
         rate.update(13 * STEP, Usage::Over, 0, 50_000, Growth::Used);
         assert_eq!(rate.bps() as f64, MIN);
         rate.shown(2_000_000);
