@@ -40,7 +40,7 @@ impl Budget {
 
     /// A receiver report. True: the limit has changed.
     pub(crate) fn loss(&mut self, now: Instant, fraction: u8, sent_bps: u64) -> bool {
-        fraction >= LOSS_BAD && self.trouble(now, sent_bps * 7 / 10)
+        fraction >= LOSS_BAD && self.trouble(now, sent_bps * u64::from(255 - fraction) / 256 * 85 / 100)
     }
 
     /// A receiver's estimate. True: the limit has changed.

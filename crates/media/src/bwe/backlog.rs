@@ -70,6 +70,11 @@ impl Backlog {
         };
     }
 
+    /// The queue is gone.
+    pub(crate) fn forget_run(&mut self) {
+        self.busy = None;
+    }
+
     /// What the path carries, in bit/s, while a queue stands in it; `None`: none stands, or not for long enough.
     pub(crate) fn carried(&self) -> Option<u64> {
         let busy = self.busy.filter(|busy| busy.count >= RUN_MIN && busy.last_us - busy.first_us >= RUN_MIN_US)?;

@@ -196,7 +196,9 @@ impl Estimator {
         }
         let usual = self.arrivals.iter().filter(|(sent, _)| sent.cluster == 0);
         self.backlog.packets(now_us, usual.map(|(sent, arrived)| (sent.at_us, *arrived)));
-        for (sent, arrived) in &self.arrivals {
+        // While a queue is being emptied only sound is sent: that tells nothing of what the path carries.
+        let full = self.draining.unwrap_or(i64::MAX);
+        for (sent, arrived) in self.arrivals.iter().filter(|(sent, _)| sent.at_us <= full) {
             self.backlog.packet(sent.at_us, *arrived, sent.bytes);
         }
         self.judge(now_us)
@@ -209,7 +211,6 @@ impl Estimator {
         self.rtt_us = Some(self.rtt_us.map_or(trip, |rtt| if trip < rtt { trip } else { rtt + (trip - rtt) / 64 }));
         let verdict = self.loss.verdict(now_us);
         if let Some(shown) = self.prober.result(now_us, number) {
-            if cfg!(debug_assertions) { eprintln!("PROBE {now_us} {shown:?} usual {}", self.loss.usual()); }
             self.rate.shown(self.whole(shown.bps));
         }
         let (Some(acked), Some(arriving)) = (self.acked.bps(), self.acked.bps_now()) else { return false };
@@ -238,6 +239,7 @@ impl Estimator {
             // The first look at a queue is a guess; sound goes on and tells how it stands.
             if queue < QUEUE_SOME_US || now_us - since > DRAINING_MAX_US {
                 self.draining = None;
+                self.backlog.forget_run();
             } else if let Some(bps) = behind {
                 self.rate.decrease(bps, STANDING);
                 self.drain(now_us, newest, bps);

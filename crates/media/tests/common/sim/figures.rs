@@ -123,7 +123,7 @@ fn trace(sim: &mut Sim, bps: u64) {
 /// 4 -> 1 -> 0.3 -> 4 Mbit/s, two cameras, one of them large, a voice.
 pub fn rate_steps(seed: u64) -> Vec<Figure> {
     const STEPS: [u64; 4] = [4_000_000, 1_000_000, 300_000, 4_000_000];
-    const EACH: Duration = Duration::from_secs(20);
+    const EACH: Duration = Duration::from_secs(30);
     let layers = [180_000, 560_000, 2_400_000];
     let mut sim = Sim::new(&Setting {
         seed,
@@ -141,12 +141,12 @@ pub fn rate_steps(seed: u64) -> Vec<Figure> {
     for (place, bps) in STEPS.into_iter().enumerate() {
         last_us = sim.now_us();
         sim.down().path.bps = Some(bps);
-        for _ in 0..20 {
-            sim.run(EACH / 20);
+        for _ in 0..30 {
+            sim.run(EACH / 30);
             trace(&mut sim, bps);
         }
         let now = sim.now_us();
-        let share = used(&mut sim, now - 10_000_000, now, bps);
+        let share = used(&mut sim, now - 20_000_000, now, bps);
         figures.push(Figure::least(format!("rate_step_{}_used_percent", place + 1), share, 75.0));
     }
     let ended = sim.now_us();
@@ -160,7 +160,7 @@ pub fn rate_steps(seed: u64) -> Vec<Figure> {
     let missed = sounds_missed(&sim, 0, begun + 1_000_000, ended - 1_000_000);
     figures.push(Figure::most("rate_step_sound_missed_percent", missed, 1.0));
     if sim.traces {
-        let mut late: Vec<_> = (0..4_000).map(|n| (n, sim.viewer.seen.sounds.get(&(0, n)).copied())).collect();
+        let mut late: Vec<_> = (0..6_000).map(|n| (n, sim.viewer.seen.sounds.get(&(0, n)).copied())).collect();
         late.retain(|(_, late)| late.is_none_or(|late| late > IN_TIME_US + BASE_US));
         for (number, late) in late {
             println!("sound {number} at {:.2} s late by {late:?}", f64::from(number) * 0.02);
