@@ -30,8 +30,10 @@ pub(crate) struct Backlog {
 struct Busy {
     first_us: i64,
     last_us: i64,
-    /// Of all but the first.
-    bytes: u64,
+    /// All bytes that were sent up to the first one's and the last one's end, and those between that are missing.
+    first_total: u64,
+    last_total: u64,
+    missing: u64,
     count: u32,
 }
 
@@ -55,19 +57,37 @@ impl Backlog {
     }
 
     /// Takes a packet that arrived, in the order of sending: a queue that stands is a run of packets that waited.
-    pub(crate) fn packet(&mut self, sent_us: i64, arrived_us: i64, bytes: u16) {
+    /// `total`: all bytes that were sent up to its end; what nobody told of, because feedback got lost, counts.
+    pub(crate) fn packet(&mut self, sent_us: i64, arrived_us: i64, total: u64) {
         let best = self.best.unwrap_or(i64::MAX).min(self.best_before.unwrap_or(i64::MAX));
         let waited = (arrived_us - sent_us).saturating_sub(best);
         self.busy = match self.busy {
             _ if best == i64::MAX || waited < WAITED_US => None,
             Some(busy) if arrived_us - busy.first_us < RUN_MAX_US => Some(Busy {
                 last_us: busy.last_us.max(arrived_us),
-                bytes: busy.bytes + u64::from(bytes),
+                last_total: busy.last_total.max(total),
                 count: busy.count + 1,
                 ..busy
             }),
-            _ => Some(Busy { first_us: arrived_us, last_us: arrived_us, bytes: 0, count: 1 }),
+            _ => Some(Busy {
+                first_us: arrived_us,
+                last_us: arrived_us,
+                first_total: total,
+                last_total: total,
+                missing: 0,
+                count: 1,
+            }),
         };
+    }
+
+    /// Takes a packet that is missing.
+    pub(crate) fn missing(&mut self, total: u64, bytes: u16) {
+        if let Some(busy) = &mut self.busy
+            && total > busy.first_total
+            && total < busy.last_total
+        {
+            busy.missing += u64::from(bytes);
+        }
     }
 
     /// The queue is gone.
@@ -78,7 +98,8 @@ impl Backlog {
     /// What the path carries, in bit/s, while a queue stands in it; `None`: none stands, or not for long enough.
     pub(crate) fn carried(&self) -> Option<u64> {
         let busy = self.busy.filter(|busy| busy.count >= RUN_MIN && busy.last_us - busy.first_us >= RUN_MIN_US)?;
-        Some(busy.bytes * 8_000_000 / (busy.last_us - busy.first_us).max(1) as u64)
+        let bytes = (busy.last_total - busy.first_total).saturating_sub(busy.missing);
+        Some(bytes * 8_000_000 / (busy.last_us - busy.first_us).max(1) as u64)
     }
 
     /// What the newest packets had to wait, in microseconds.
@@ -121,10 +142,12 @@ mod tests {
         backlog.packets(0, [(0, 20_000)].into_iter());
         // Sent all at once, 1,000 bytes each 10 ms come out.
         for n in 0..10 {
-            backlog.packet(0, 20_000 + n * 10_000, 1_000);
+            backlog.packet(0, 20_000 + n * 10_000, (n as u64 + 1) * 1_000);
             assert_eq!(backlog.carried(), (n >= 4).then_some(800_000), "{n}");
         }
-        backlog.packet(200_000, 221_000, 1_000);
+        backlog.missing(9_500, 500);
+        assert_eq!(backlog.carried(), Some(743_750), "it did not come out");
+        backlog.packet(200_000, 221_000, 11_000);
         assert_eq!(backlog.carried(), None, "the queue is gone");
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Sent {
     pub(crate) cluster: u8,
     fate: Fate,
     /// All bytes that were sent up to its end.
-    total: u64,
+    pub(crate) total: u64,
 }
 
 /// News about a packet.
@@ -38,7 +38,7 @@ pub(crate) enum News {
         late: bool,
     },
     /// It is missing for the first time.
-    Missing,
+    Missing(Sent),
 }
 
 /// The ring.
@@ -87,7 +87,7 @@ impl History {
             (true, Fate::Arrived) | (false, Fate::Arrived | Fate::Missing) => None,
             (false, Fate::Unknown) => {
                 entry.fate = Fate::Missing;
-                Some(News::Missing)
+                Some(News::Missing(*entry))
             }
             (true, before) => {
                 entry.fate = Fate::Arrived;
@@ -124,7 +124,7 @@ mod tests {
         assert!(matches!(history.report(numbers[1], true), Some(News::Arrived { late: false, .. })));
         assert_eq!(history.in_flight(), 200);
         assert!(history.report(numbers[1], true).is_none());
-        assert!(matches!(history.report(numbers[0], false), Some(News::Missing)));
+        assert!(matches!(history.report(numbers[0], false), Some(News::Missing(_))));
         assert!(history.report(numbers[0], false).is_none());
         assert!(matches!(history.report(numbers[0], true), Some(News::Arrived { late: true, .. })));
         assert_eq!(history.in_flight(), 200, "the newest counts");

@@ -34,6 +34,8 @@ const QUEUE_MAX_US: i64 = 80_000;
 const QUEUE_SOME_US: i64 = 30_000;
 /// A queue that stands for longer has another reason.
 const DRAINING_MAX_US: i64 = 2_000_000;
+/// What remains of the rate at least when it is not clear what the path carries.
+const BELIEVED: f64 = 0.75;
 /// What remains of what arrives when a queue stands.
 const STANDING: f64 = 0.9;
 /// Before feedback has come the estimate is a guess; a viewer that sends none for so long has none to give.
@@ -63,6 +65,7 @@ pub(crate) struct Estimator {
     rate: Rate,
     prober: Prober,
     arrivals: Vec<(Sent, i64)>,
+    missing: Vec<Sent>,
     /// When the first packet left, and feedback came.
     first_sent: Option<i64>,
     fed_at: Option<i64>,
@@ -90,6 +93,7 @@ impl Estimator {
             rate: Rate::default(),
             prober: Prober::default(),
             arrivals: Vec::with_capacity(ARRIVALS_MAX),
+            missing: Vec::with_capacity(ARRIVALS_MAX),
             first_sent: None,
             fed_at: None,
             drained_at: i64::MIN,
@@ -168,11 +172,13 @@ impl Estimator {
     pub(crate) fn feedback(&mut self, now: Instant, message: &Feedback<'_>) -> bool {
         let now_us = self.us(now);
         let reference = self.reference.us(message.reference());
-        let (mut missing, mut late) = (0, 0);
-        let (history, arrivals) = (&mut self.history, &mut self.arrivals);
+        let mut late = 0;
+        let (history, arrivals, missing) = (&mut self.history, &mut self.arrivals, &mut self.missing);
         arrivals.clear();
+        missing.clear();
         message.each(|number, at| match history.report(number, at.is_some()) {
-            Some(News::Missing) => missing += 1,
+            Some(News::Missing(sent)) if missing.len() < ARRIVALS_MAX => missing.push(sent),
+            Some(News::Missing(_)) => {}
             Some(News::Arrived { sent, late: was_missing }) => {
                 late += u32::from(was_missing);
                 if let Some(at) = at.filter(|_| arrivals.len() < ARRIVALS_MAX) {
@@ -181,7 +187,7 @@ impl Estimator {
             }
             None => {}
         });
-        self.loss.add(self.arrivals.len() as u32, missing, late);
+        self.loss.add(self.arrivals.len() as u32, self.missing.len() as u32, late);
         if self.arrivals.is_empty() {
             return false;
         }
@@ -199,7 +205,10 @@ impl Estimator {
         // While a queue is being emptied only sound is sent: that tells nothing of what the path carries.
         let full = self.draining.unwrap_or(i64::MAX);
         for (sent, arrived) in self.arrivals.iter().filter(|(sent, _)| sent.at_us <= full) {
-            self.backlog.packet(sent.at_us, *arrived, sent.bytes);
+            self.backlog.packet(sent.at_us, *arrived, sent.total);
+        }
+        for sent in &self.missing {
+            self.backlog.missing(sent.total, sent.bytes);
         }
         self.judge(now_us)
     }
@@ -229,10 +238,13 @@ impl Estimator {
             (true, true) => Growth::Used,
             (true, false) => Growth::Any,
         };
-        // While a queue stands, what arrives is what the path carries; before, less may have been sent.
+        // While a queue stands, what arrives is what the path carries. Without a clear sight of one less may have been
+        // sent than that, so what arrives is believed only so far.
         let behind = self.backlog.carried().map(|bps| self.whole(bps));
-        let arriving = behind.unwrap_or(self.whole(arriving));
-        let acked = behind.unwrap_or(self.whole(acked));
+        let believed = (before as f64 * BELIEVED) as u64;
+        let arriving = behind.unwrap_or(self.whole(arriving).max(believed));
+        let usual_acked = self.whole(acked);
+        let acked = behind.unwrap_or(if usage == Usage::Over { usual_acked.max(believed) } else { usual_acked });
         // What the queue has grown to since: feedback is old news when much was sent after it.
         let standing = behind.map_or(0, |bps| self.drain_us(now_us, newest, bps));
         if let Some(since) = self.draining {

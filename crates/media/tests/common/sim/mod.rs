@@ -7,8 +7,8 @@ pub mod link;
 pub mod publisher;
 pub mod viewer;
 
-use crate::common::meeting::{offer, slot_ssrcs};
-use crate::common::peer::{Options, Peer};
+use super::meeting::{offer, slot_ssrcs};
+use super::peer::{Options, Peer};
 use link::{Link, Path};
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;

@@ -2,7 +2,7 @@
 //! when asked, RTX for NACKs, and 20 ms of Opus. Each payload carries who made it, its number and when.
 
 use super::link::Random;
-use crate::common::meeting::{CAMERA, MIC, OPUS, RTX, VP8};
+use super::super::meeting::{CAMERA, MIC, OPUS, RTX, VP8};
 use std::collections::HashMap;
 
 pub const FRAME_MS: u64 = 33;

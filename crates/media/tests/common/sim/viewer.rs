@@ -3,7 +3,7 @@
 
 use super::link::Random;
 use super::publisher::{MARK_AT, MARK_BYTES, Mark};
-use crate::common::meeting::{OPUS, RTX, SlotSsrcs, VP8};
+use super::super::meeting::{OPUS, RTX, SlotSsrcs, VP8};
 use std::collections::{BTreeMap, HashMap};
 
 const RED: u8 = 63;
