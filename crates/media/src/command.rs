@@ -5,6 +5,7 @@
 
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
+use std::time::Duration;
 
 /// A set of sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,6 +210,17 @@ pub struct SlotContent {
     pub source: Source,
     /// Whether pictures flow in it.
     pub picture: bool,
+}
+
+/// What is known of the path to somebody, for statistics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Path {
+    /// What it carries in bit/s; `None`: not known, nothing has limited it yet.
+    pub estimate_bps: Option<u64>,
+    /// There and back.
+    pub rtt: Option<Duration>,
+    /// The part of our packets that gets lost.
+    pub loss: f32,
 }
 
 /// What the engine tells the shell.

@@ -4,7 +4,7 @@
 //! Order of calls: `handle_…` as things come, then `poll_transmit` and `poll_event` until they are empty, then sleep
 //! until `poll_timeout` at most.
 
-use crate::command::{Command, Event, Refusal, Reply};
+use crate::command::{Command, Event, Path, Refusal, Reply};
 use crate::connection::Connection;
 use crate::demux::{self, Demux};
 use crate::negotiate::Negotiator;
@@ -297,7 +297,7 @@ impl Engine {
                 continue; // it has left before
             }
             match held {
-                Held::Train((room, peer)) => self.outbox.ready(room, peer),
+                Held::Train((room, peer)) | Held::Rest((room, peer)) => self.outbox.ready(room, peer),
                 Held::Picture(room, origin) => {
                     self.guarded(room, |room, outbox| room.release(now, origin, outbox));
                 }
@@ -325,9 +325,14 @@ impl Engine {
         let (to, segment_size) = loop {
             let (room, peer) = self.outbox.first_ready()?;
             let mut out = std::mem::take(&mut self.out);
-            let next = self.guarded(room, |room, _| {
-                let connection = room.peers.get_mut(peer)?.connection.as_mut()?;
-                connection.flush(send_time, &room.publications, &mut out)
+            let now = self.now;
+            let next = self.guarded(room, |in_room, outbox| {
+                let connection = in_room.peers.get_mut(peer)?.connection.as_mut()?;
+                let next = connection.flush(now, send_time, &in_room.publications, &mut out);
+                if next.is_none() {
+                    connection.wake_later(now, (room, peer), outbox);
+                }
+                next
             });
             self.out = out;
             match next.flatten() {
@@ -343,6 +348,14 @@ impl Engine {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.outbox.next_event()
+    }
+
+    /// What is known of somebody's path from here; `None`: there is no media connection.
+    #[must_use]
+    pub fn path(&self, room: RoomId, participant: ParticipantId) -> Option<Path> {
+        let room = self.rooms.get(*self.by_id.get(&room)?)?;
+        let peer = room.peers.get(room.find(participant).ok()?)?;
+        peer.connection.as_ref().map(|connection| connection.path(self.now))
     }
 
     /// What was counted so far.
@@ -365,6 +378,7 @@ impl Engine {
 fn held_until(rooms: &Slab<Room>, held: Held) -> Option<Instant> {
     match held {
         Held::Train((room, peer)) => rooms.get(room)?.peers.get(peer)?.connection.as_ref()?.train.held_until(),
+        Held::Rest((room, peer)) => rooms.get(room)?.peers.get(peer)?.connection.as_ref()?.wakes_at(),
         Held::Picture(room, origin) => rooms.get(room)?.pending_until(origin),
     }
 }

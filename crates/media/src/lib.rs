@@ -4,7 +4,9 @@
 // Tests begin at some instant; the engine itself is told the time (clippy.toml).
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests take a first instant"))]
 
+mod allowance;
 mod budget;
+mod bwe;
 mod cache;
 pub mod command;
 mod connection;
@@ -15,9 +17,11 @@ mod layers;
 mod nack;
 mod negotiate;
 mod outbox;
+mod pacer;
 mod payload;
 mod publication;
 mod random;
+mod red;
 pub mod remote;
 mod reports;
 mod rewrite;

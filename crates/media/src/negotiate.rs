@@ -144,6 +144,7 @@ impl Room {
         }
         connection.ids = ExtensionIds::of(plan.sections.iter().filter(|s| s.purpose == Purpose::Publication));
         apply_slots(connection, &read, &plan, with.random);
+        connection.estimate_by_feedback(now);
         connection.session.1 += 1;
         let answer = plan.to_sdp(&ServerSide {
             credentials: connection.transport.local_credentials(),
@@ -201,18 +202,25 @@ impl Room {
 }
 
 /// Takes out of a planned section what forwarding does not carry, so that no browser relies on it: a turned phone turns
-/// its pictures itself, and viewers estimate their path by abs-send-time (REMB), all that our packets carry.
+/// its pictures itself. Towards a viewer packets carry transport-wide numbers where it sends feedback by them; others
+/// estimate their path by abs-send-time (REMB).
 fn keep_what_we_handle(section: &mut PlannedSection) {
     match section.purpose {
         Purpose::Slot(_) => {
-            section.extensions.retain(|extension| extension.kind == Extension::AbsSendTime);
+            let feedback = section.codecs.iter().all(|codec| codec.feedback.transport_cc)
+                && section.extension(Extension::TransportCc).is_some();
+            let kept = if feedback { Extension::TransportCc } else { Extension::AbsSendTime };
+            section.extensions.retain(|extension| extension.kind == kept);
             for codec in &mut section.codecs {
-                codec.feedback.transport_cc = false;
+                codec.feedback.transport_cc = feedback;
+                codec.feedback.remb &= !feedback;
             }
         }
-        _ => section.extensions.retain(|extension| {
-            !matches!(extension.kind, Extension::VideoOrientation | Extension::DependencyDescriptor)
-        }),
+        _ => {
+            section.extensions.retain(|extension| {
+                !matches!(extension.kind, Extension::VideoOrientation | Extension::DependencyDescriptor)
+            });
+        }
     }
 }
 

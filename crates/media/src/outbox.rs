@@ -16,6 +16,8 @@ pub(crate) type Address = (Key, Key);
 pub(crate) enum Held {
     /// A viewer's train.
     Train(Address),
+    /// What a viewer's path could not take at once.
+    Rest(Address),
     /// A picture of which packets are missing, in the room with this key.
     Picture(Key, Origin),
 }

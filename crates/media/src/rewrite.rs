@@ -76,6 +76,11 @@ impl Rewriter {
         });
     }
 
+    /// The number `first` and those after it were not used and can be given again; a new segment has to begin.
+    pub(crate) fn rewind(&mut self, first: u16) {
+        self.next = self.next.saturating_sub(u64::from((self.next as u16).wrapping_sub(first)));
+    }
+
     /// The numbers for a packet of the current segment; `None` when it is from before it.
     pub(crate) fn rewrite(&mut self, packet: &Kept) -> Option<Numbers> {
         let segment = *self.segments.back()?;
@@ -101,6 +106,11 @@ impl Rewriter {
             picture: value(packet.picture.id).wrapping_add(segment.picture) & 0x7fff,
             tl0: (value(packet.picture.tl0) as u8).wrapping_add(segment.tl0),
         })
+    }
+
+    /// How many packets of the current origin left before this one.
+    pub(crate) fn since_begin(&self, sequence: u64) -> u64 {
+        self.segments.back().map_or(0, |segment| sequence.saturating_sub(segment.first_in))
     }
 
     /// Which packet left with this sequence number.

@@ -7,13 +7,15 @@ use crate::connection::{Bound, Connection};
 use crate::layers::{self, Wanted};
 use crate::outbox::{Held, Outbox};
 use crate::publication::{Media, Publication, Viewer};
+use crate::red::{self, Redundant};
 use crate::remote::Remote;
-use crate::reports::{Clock, ClockOffset, Report};
+use crate::reports::{self, Clock, ClockOffset, Report};
 use crate::rewrite::Origin;
 use crate::rtcp::{self, Message};
 use crate::rtp::Header;
+use crate::sdp::CodecKind;
 use crate::slab::{Key, Slab};
-use crate::slot::Coming;
+use crate::slot::{Coming, Slot};
 use crate::speaker::Speakers;
 use crate::train::{Departure, HOLD, SEGMENTS_MAX};
 use crate::transport::Input;
@@ -25,6 +27,8 @@ use std::time::{Duration, Instant};
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Sound without level extension: packets of at least this size are speech (Opus sends fewer bytes for silence).
 const SPEECH_BYTES: usize = 40;
+/// What is around a packet of sound: the seal, UDP and IP.
+const SOUND_OVERHEAD: usize = 16 + 28;
 
 /// Somebody in the room.
 pub(crate) struct Peer {
@@ -214,7 +218,7 @@ impl Room {
         let level = connection.ids.level.and_then(|id| header.extension(packet, id)).and_then(|level| level.first());
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let Some((codec, rtx)) = publication.section.codec(header.payload_type) else { return };
-        let kind = codec.kind;
+        let (kind, red) = (codec.kind, codec.red == Some(header.payload_type));
         let mut media = Media {
             sequence: header.sequence,
             timestamp: header.timestamp,
@@ -227,6 +231,9 @@ impl Room {
             (media.sequence, media.payload) = (u16::from_be_bytes([*high, *low]), original);
         } else if self.replaced(now, key, bound, header.ssrc, out) {
             return;
+        }
+        if red {
+            media.payload = self.earlier(now, bound, kind, media, out);
         }
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let (video, hz) = (publication.video(), publication.clock_hz());
@@ -294,6 +301,31 @@ impl Room {
         }
     }
 
+    /// Takes the earlier sounds that a packet carries once more, as far as they had not come; gives its own sound.
+    fn earlier<'a>(
+        &mut self,
+        now: Instant,
+        bound: Bound,
+        kind: CodecKind,
+        media: Media<'a>,
+        out: &mut Outbox,
+    ) -> &'a [u8] {
+        let mut own: &[u8] = &[];
+        red::read(media.payload, |offset, back, payload| {
+            if back == 0 {
+                own = payload;
+                return;
+            }
+            let (sequence, timestamp) = (media.sequence.wrapping_sub(back), media.timestamp.wrapping_sub(offset));
+            let earlier = Media { sequence, timestamp, marker: false, payload };
+            let publication = self.publications.get_mut(bound.publication);
+            if let Some(packet) = publication.and_then(|found| found.take(now, bound.layer, kind, earlier)) {
+                self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &[packet], out);
+            }
+        });
+        own
+    }
+
     /// Whether the source of a stream was replaced (another SSRC for the same section and layer): then the publication
     /// starts anew, since nothing of its numbers goes on.
     fn replaced(&mut self, now: Instant, key: Key, bound: Bound, ssrc: u32, out: &mut Outbox) -> bool {
@@ -336,6 +368,10 @@ impl Room {
         let Some(layer) = publication.layers.get(usize::from(origin.layer)) else { return };
         let Some(codec) = layer.codec else { return };
         let (video, clock_hz, now_us) = (publication.video(), publication.clock_hz(), self.clock.us(now));
+        let before = match packets.first() {
+            Some(packet) if !video => Redundant::before(packet, &layer.cache),
+            _ => Redundant::default(),
+        };
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {
                 continue;
@@ -343,16 +379,21 @@ impl Room {
             let Some(slot) = connection.slots.get_mut(usize::from(viewer.slot)) else { continue };
             let stream = if video { slot.video.as_mut() } else { Some(&mut slot.audio) };
             let Some(stream) = stream else { continue };
-            let begins = stream.current != Some(origin);
             let mut departure = Departure::Known;
             for packet in packets {
+                let begins = stream.current != Some(origin);
+                if begins && stream.begins(origin, packet) && connection.train.waits_since() != Some(now) {
+                    // What of the former layer still waits would only be in the way.
+                    connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
+                }
                 let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-                let Some(queued) = stream.accept(&Coming { origin, packet, codec, clock_hz, captured_us, now_us })
-                else {
-                    continue;
-                };
+                let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us, now, before };
+                let Some(queued) = stream.accept(&coming) else { continue };
                 slot.changed |= begins;
                 self.slots_changed |= begins;
+                if !video {
+                    connection.sound.add(queued.size() + SOUND_OVERHEAD);
+                }
                 departure = departure.max(connection.train.push(now, queued, video));
             }
             if video && connection.train.leave() {
@@ -385,8 +426,10 @@ impl Room {
                     layer.report = Some(Report { at_us, timestamp, ntp_middle, arrived: now });
                 }
             }
-            Message::Report { ssrc, fraction_lost } => {
+            Message::Report { ssrc, fraction_lost, last_report, delay } => {
+                connection.rtt = reports::round_trip(Clock::ntp(now_us), last_report, delay).or(connection.rtt);
                 let ours = connection.slots.iter().any(|slot| slot.video.as_ref().is_some_and(|v| v.ssrc == ssrc));
+                connection.loss = if ours { f32::from(fraction_lost) / 256.0 } else { connection.loss };
                 let sent = connection.sent.bps();
                 stale |= ours && connection.budget.loss(now, fraction_lost, sent);
             }
@@ -394,12 +437,18 @@ impl Room {
                 let sent = connection.sent.bps();
                 stale |= connection.budget.estimate(now, bps, sent);
             }
+            Message::Transport(feedback) => {
+                if let Some(estimator) = &mut connection.estimator {
+                    estimator.feedback(now, &feedback);
+                }
+            }
             Message::Nack { ssrc, sequence, mask } => {
                 let mut streams = connection.slots.iter_mut().filter_map(|slot| slot.video.as_mut());
                 let Some(stream) = streams.find(|stream| stream.ssrc == ssrc) else { return };
+                let rtt = connection.rtt.unwrap_or_default();
                 let others = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| sequence.wrapping_add(bit + 1));
                 for missing in std::iter::once(sequence).chain(others) {
-                    if let Some(again) = stream.resend(now, missing, publications) {
+                    if let Some(again) = stream.resend(now, rtt, missing, publications) {
                         connection.train.push(now, again, true);
                         departs = true;
                     }
@@ -460,7 +509,7 @@ impl Room {
         for (viewer, peer) in self.peers.iter_mut() {
             if let Some(connection) = &mut peer.connection {
                 assign_sounds(viewer, connection, &mut self.publications, self.speakers.audible());
-                assign_pictures(viewer, connection, &mut self.publications, &mut waiting);
+                assign_pictures(now, viewer, connection, &mut self.publications, &mut waiting);
                 connection.slots.iter_mut().for_each(|slot| slot.changed = true);
             }
         }
@@ -538,6 +587,7 @@ fn assign_sounds(viewer: Key, connection: &mut Connection, publications: &mut Sl
 
 /// Each wished picture in the layer that fits tile and path.
 fn assign_pictures(
+    now: Instant,
     viewer: Key,
     connection: &mut Connection,
     publications: &mut Slab<Publication>,
@@ -561,11 +611,24 @@ fn assign_pictures(
             Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
         })
         .collect();
-    let chosen = layers::choose(&wanted, connection.budget.limit());
+    let is_current = |slot: &Slot, key: &Option<Key>| {
+        let origin = slot.video.as_ref()?.wanted?;
+        (Some(origin.publication) == *key).then_some(origin.layer)
+    };
+    let current: Vec<Option<u8>> =
+        connection.slots.iter().zip(&keys).map(|(slot, key)| is_current(slot, key)).collect();
+    let limit = connection.limit(now);
+    connection.allowance.observe(now, limit);
+    let chosen =
+        layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
+    connection.wanted_bps = layers::need(&wanted, &layers::choose(&wanted, None));
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };
-        let Some(publication) = key else {
+        let comes = wanted[place].layers.iter().any(|layer| layer.active);
+        let (Some(publication), true) = (key, layer.is_some() || !comes) else {
+            // Nobody is to be seen there, or the path does not carry it; what waits of it must not be in the way.
             stream.want(None);
+            connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
             continue;
         };
         // Nothing came yet: wait for the first layer that does.

@@ -97,8 +97,18 @@ impl Header {
 
 /// Bytes of the fixed header.
 pub(crate) const FIXED_BYTES: usize = 12;
-/// Bytes of our own extension block on all that we send: one word of abs-send-time.
+/// Bytes of our own extension block on all that we send: one word with the one extension of [`Stamp`].
 pub(crate) const EXTENSIONS_BYTES: usize = 8;
+
+/// The header extension that a stream of ours carries, with its id on the connection: what the viewer estimates by, or
+/// we by the viewer's feedback. Both fill one word, so that sizes do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    /// abs-send-time (24 bit, 6.18 seconds).
+    SendTime(u8),
+    /// The transport-wide number.
+    TransportCc(u8),
+}
 
 /// The header of a packet that we send.
 #[derive(Clone, Copy, Debug)]
@@ -109,26 +119,31 @@ pub(crate) struct Outgoing {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
-    /// The id of abs-send-time on this connection and its value (24 bit, 6.18 seconds); without it, no block.
-    pub(crate) send_time: Option<(u8, u32)>,
+    /// The extension and its value; without it, no block.
+    pub(crate) stamp: Option<(Stamp, u32)>,
 }
 
 impl Outgoing {
     /// How long [`Self::write`] will be.
-    pub(crate) fn size(send_time: bool) -> usize {
-        FIXED_BYTES + if send_time { EXTENSIONS_BYTES } else { 0 }
+    pub(crate) fn size(stamped: bool) -> usize {
+        FIXED_BYTES + if stamped { EXTENSIONS_BYTES } else { 0 }
     }
 
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(self.send_time.is_some()) << 4;
+        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(self.stamp.is_some()) << 4;
         out.extend_from_slice(&[first, u8::from(self.marker) << 7 | self.payload_type & 0x7f]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.timestamp.to_be_bytes());
         out.extend_from_slice(&self.ssrc.to_be_bytes());
-        if let Some((id, time)) = self.send_time {
-            let [_, high, middle, low] = time.to_be_bytes();
-            out.extend_from_slice(&[0xbe, 0xde, 0, 1, id << 4 | 2, high, middle, low]);
+        if let Some((stamp, value)) = self.stamp {
+            let [_, high, middle, low] = value.to_be_bytes();
+            let element = match stamp {
+                Stamp::SendTime(id) => [id << 4 | 2, high, middle, low],
+                Stamp::TransportCc(id) => [id << 4 | 1, middle, low, 0],
+            };
+            out.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+            out.extend_from_slice(&element);
         }
     }
 }
@@ -148,7 +163,7 @@ mod tests {
             sequence: 65_535,
             timestamp: 7,
             ssrc: 9,
-            send_time: Some((3, 0x01_02_03)),
+            stamp: Some((Stamp::SendTime(3), 0x01_02_03)),
         };
         header.write(&mut out);
         assert_eq!(out.len(), Outgoing::size(true));
@@ -161,6 +176,10 @@ mod tests {
         assert_eq!(read.extension(&out, 3), Some(&[1, 2, 3][..]));
         assert_eq!(read.extension(&out, 4), None);
         assert_eq!(&out[read.payload], &[1, 2, 3]);
+        let mut out = Vec::new();
+        Outgoing { padded: false, stamp: Some((Stamp::TransportCc(5), 0xfffe)), ..header }.write(&mut out);
+        assert_eq!(out.len(), Outgoing::size(true));
+        assert_eq!(Header::parse(&out).expect("valid").extension(&out, 5), Some(&[0xff, 0xfe][..]));
     }
 
     #[test]

@@ -4,9 +4,11 @@
 use crate::cache::Kept;
 use crate::command::{SlotContent, SlotWish};
 use crate::publication::Publication;
+use crate::red::Redundant;
 use crate::reports::Clock;
 use crate::rewrite::{Origin, Rewriter};
 use crate::rtcp;
+use crate::rtp::Stamp;
 use crate::sdp::{CodecKind, Extension, PlannedSection};
 use crate::slab::Slab;
 use crate::train::Queued;
@@ -19,19 +21,28 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const AGAIN_PER_SECOND: f64 = 400.0;
 const AGAIN_BURST: f64 = 100.0;
 
+/// Packets that were sent again and are remembered, and the bounds of the time in which that is not done twice.
+const RESENT: usize = 128;
+const SOON_MIN: Duration = Duration::from_millis(15);
+const SOON_MAX: Duration = Duration::from_millis(200);
+
 /// One outgoing stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
     pub(crate) section: PlannedSection,
-    send_time: Option<u8>,
+    pub(crate) stamp: Option<Stamp>,
     video: bool,
     pub(crate) rewriter: Rewriter,
     /// What it shall carry.
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
+    /// Sounds that each packet carries once more.
+    pub(crate) redundancy: u8,
+    /// Packets of it were dropped before they left: it goes on at the next key frame.
+    cut: bool,
     captured_us: Option<i64>,
     sent_us: i64,
     packets: u32,
@@ -39,6 +50,8 @@ pub(crate) struct Stream {
     reported_at: Option<Instant>,
     rtx_sequence: u16,
     again: (f64, Option<Instant>),
+    /// What was sent again last, by number.
+    resent: Box<[Option<(u16, Instant)>; RESENT]>,
 }
 
 /// A packet on its way to a stream, with what is known of its origin.
@@ -51,6 +64,15 @@ pub(crate) struct Coming<'a> {
     /// When it was captured, on the server's clock, once that is known.
     pub(crate) captured_us: Option<i64>,
     pub(crate) now_us: i64,
+    pub(crate) now: Instant,
+    /// In sound: what was before it.
+    pub(crate) before: Redundant,
+}
+
+/// The extension that packets of a section carry: the transport-wide number where the viewer sends feedback by it.
+fn stamp(section: &PlannedSection) -> Option<Stamp> {
+    let id = |extension| section.extension(extension).filter(|id| *id < 15);
+    id(Extension::TransportCc).map(Stamp::TransportCc).or_else(|| id(Extension::AbsSendTime).map(Stamp::SendTime))
 }
 
 impl Stream {
@@ -59,7 +81,9 @@ impl Stream {
         Self {
             ssrc,
             rtx_ssrc,
-            send_time: section.extension(Extension::AbsSendTime).filter(|id| *id < 15),
+            stamp: stamp(&section),
+            redundancy: 0,
+            cut: false,
             section,
             video,
             // The upper half stays free, so that short streams do not come near the wrap at once.
@@ -73,12 +97,13 @@ impl Stream {
             reported_at: None,
             rtx_sequence: (random >> 48) as u16 & 0x7fff,
             again: (AGAIN_BURST, None),
+            resent: Box::new([None; RESENT]),
         }
     }
 
     /// Takes what a further offer says about this stream.
     pub(crate) fn renegotiate(&mut self, section: PlannedSection) {
-        self.send_time = section.extension(Extension::AbsSendTime).filter(|id| *id < 15);
+        self.stamp = stamp(&section);
         self.section = section;
     }
 
@@ -92,23 +117,38 @@ impl Stream {
 
     /// Whether it waits for a key frame of what it shall carry.
     pub(crate) fn waits(&self) -> bool {
-        self.video && self.wanted.is_some() && self.wanted != self.current
+        self.video && self.wanted.is_some() && (self.wanted != self.current || self.cut)
+    }
+
+    /// Whether this packet is the key frame with which it takes up what it shall carry.
+    pub(crate) fn begins(&self, origin: Origin, packet: &Kept) -> bool {
+        self.waits() && self.wanted == Some(origin) && packet.picture.key
+    }
+
+    /// Its packets from this number on were dropped before they left. `goes_on`: with another origin at once.
+    pub(crate) fn cut(&mut self, first: u16) {
+        self.rewriter.rewind(first);
+        self.cut = true;
     }
 
     /// Takes a packet: as it shall leave, or `None` when this stream does not carry it.
     pub(crate) fn accept(&mut self, coming: &Coming<'_>) -> Option<Queued> {
         let Coming { origin, packet, .. } = *coming;
-        if self.current != Some(origin) {
+        if self.current != Some(origin) || self.cut {
             if self.wanted != Some(origin) || self.video && !packet.picture.key {
                 return None;
             }
             self.section.codec_of(coming.codec)?; // without a common codec the stream stays empty
             self.rewriter.begin(origin, packet, self.step(coming));
-            self.current = Some(origin);
+            (self.current, self.cut) = (Some(origin), false);
             self.reported_at = None; // the clock mapping has changed: tell it at once
         }
         let codec = self.section.codec_of(coming.codec)?;
-        let payload_type = codec.payload_type;
+        let (usual, red) = (codec.payload_type, codec.red);
+        // No further back than what it carries now.
+        let blocks = self.rewriter.since_begin(packet.sequence).min(self.redundancy.into());
+        let again = coming.before.limited(if red.is_some() { blocks } else { 0 }, usual);
+        let payload_type = red.filter(|_| !again.is_empty()).unwrap_or(usual);
         let newest = self.rewriter.last_timestamp();
         let numbers = self.rewriter.rewrite(packet)?;
         if newest.is_none_or(|newest| (numbers.timestamp.wrapping_sub(newest) as i32) >= 0) {
@@ -124,9 +164,11 @@ impl Stream {
             ssrc: self.ssrc,
             payload_type,
             marker: packet.marker,
-            send_time: self.send_time,
+            stamp: self.stamp,
             length: packet.length,
+            since: coming.now,
             original: None,
+            again,
         })
     }
 
@@ -143,8 +185,32 @@ impl Stream {
         ticks.max(shortest) as u32
     }
 
-    /// The packet that answers a NACK, as RTX; `None` when it is not kept, or too many were asked for.
-    pub(crate) fn resend(&mut self, now: Instant, sequence: u16, publications: &Slab<Publication>) -> Option<Queued> {
+    /// The sequence number of the next packet of its RTX stream.
+    pub(crate) fn next_rtx(&mut self) -> u16 {
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        self.rtx_sequence
+    }
+
+    /// The ids of the transport-wide number and of RTX, where padding can be sent with them.
+    pub(crate) fn padding_type(&self) -> Option<(u8, u8)> {
+        let Some(Stamp::TransportCc(id)) = self.stamp else { return None };
+        Some((id, self.section.codecs.iter().find_map(|codec| codec.rtx)?))
+    }
+
+    /// The packet that answers a NACK, as RTX; `None` when it is not kept, too many were asked for, or it is on its way:
+    /// it was sent again less than about a round trip ago.
+    pub(crate) fn resend(
+        &mut self,
+        now: Instant,
+        rtt: Duration,
+        sequence: u16,
+        publications: &Slab<Publication>,
+    ) -> Option<Queued> {
+        let last = self.resent[usize::from(sequence) % RESENT];
+        let soon = (rtt * 3 / 4).clamp(SOON_MIN, SOON_MAX);
+        if last.is_some_and(|(number, at)| number == sequence && now.saturating_duration_since(at) < soon) {
+            return None;
+        }
         let (origin, source) = self.rewriter.find(sequence)?;
         let layer = publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
         let payload_type = self.section.codec_of(layer.codec?)?.rtx?;
@@ -157,17 +223,20 @@ impl Stream {
             return None;
         }
         *tokens -= 1.0;
-        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        self.resent[usize::from(sequence) % RESENT] = Some((sequence, now));
+        let rtx = self.next_rtx();
         Some(Queued {
             origin,
             source,
-            numbers: crate::rewrite::Numbers { sequence: self.rtx_sequence, ..numbers },
+            numbers: crate::rewrite::Numbers { sequence: rtx, ..numbers },
             ssrc: self.rtx_ssrc,
             payload_type,
             marker: packet.marker,
-            send_time: self.send_time,
+            stamp: self.stamp,
             length: packet.length,
+            since: now,
             original: Some(sequence),
+            again: Redundant::default(),
         })
     }
 

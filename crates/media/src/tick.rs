@@ -44,12 +44,15 @@ impl Room {
             if calm {
                 self.downstream(now, *key, out);
             }
+            if self.peers.get(*key).and_then(|peer| peer.connection.as_ref()).is_some_and(Connection::probes) {
+                out.ready(self.key, *key);
+            }
         }
         if calm {
             // Whoever only looks on has nothing to be told before the next calm tick.
             keys.retain(|key| {
                 let connection = self.peers.get(*key).and_then(|peer| peer.connection.as_ref());
-                connection.is_some_and(|connection| !connection.connected || !connection.streams.is_empty())
+                connection.is_some_and(Connection::lively)
             });
         }
         // Kept for its capacity, with who came while we were at it.
@@ -63,16 +66,18 @@ impl Room {
         }
     }
 
-    /// Time-outs and bitrates of a connection. True: its budget has changed.
+    /// Time-outs, path and bitrates of a connection. True: layers are to be chosen again.
     fn keep_time(&mut self, now: Instant, key: Key, calm: bool) -> bool {
         let Some(connection) = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return false };
+        let stale = connection.watch_path(now);
         if connection.connected && !calm {
-            return false;
+            return stale;
         }
         connection.transport.handle_timeout(now);
         connection.sent.tick(now);
+        connection.sound.tick(now);
         let sent = connection.sent.bps();
-        connection.budget.tick(now, sent)
+        connection.budget.tick(now, sent) || stale
     }
 
     /// A time-out of the handshake may have made something to send again.

@@ -5,8 +5,9 @@
 //! kept. One byte of RTP padding mends a train, since the packets of one picture differ by one byte at most; padding
 //! is made here and never comes into a cache.
 
+use crate::red::Redundant;
 use crate::rewrite::{Numbers, Origin};
-use crate::rtp::Outgoing;
+use crate::rtp::{Outgoing, Stamp};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -30,19 +31,24 @@ pub(crate) struct Queued {
     pub(crate) ssrc: u32,
     pub(crate) payload_type: u8,
     pub(crate) marker: bool,
-    /// The id of abs-send-time in its section.
-    pub(crate) send_time: Option<u8>,
+    /// Its header extension.
+    pub(crate) stamp: Option<Stamp>,
     pub(crate) length: u16,
+    /// Since when it waits.
+    pub(crate) since: Instant,
     /// In RTX packets the original sequence number (RFC 4588, clause 4).
     pub(crate) original: Option<u16>,
+    /// Sounds before this one that it carries once more.
+    pub(crate) again: Redundant,
 }
 
 impl Queued {
     /// Its size before sealing.
     pub(crate) fn size(&self) -> usize {
-        Outgoing::size(self.send_time.is_some())
+        Outgoing::size(self.stamp.is_some())
             + usize::from(self.length)
             + if self.original.is_some() { 2 } else { 0 }
+            + self.again.size()
     }
 }
 
@@ -61,6 +67,8 @@ pub(crate) enum Departure {
 #[derive(Debug)]
 pub(crate) struct Train {
     video: VecDeque<Queued>,
+    /// So many at its front are sent again.
+    again: usize,
     audio: VecDeque<Queued>,
     since: Option<Instant>,
     due: bool,
@@ -68,8 +76,8 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn new() -> Self {
-        let queue = || VecDeque::with_capacity(64);
-        Self { video: queue(), audio: queue(), since: None, due: false }
+        let (video, audio) = (VecDeque::with_capacity(64), VecDeque::with_capacity(64));
+        Self { video, again: 0, audio, since: None, due: false }
     }
 
     /// Takes a packet.
@@ -79,7 +87,11 @@ impl Train {
             return Departure::Known; // nobody takes them: loss, as the network would do it
         }
         let completes = packet.original.is_some() || waiting + 1 >= SEGMENTS_MAX;
-        if video {
+        if video && packet.original.is_some() {
+            // A picture waits for it already.
+            self.video.insert(self.again, packet);
+            self.again += 1;
+        } else if video {
             self.video.push_back(packet)
         } else {
             self.audio.push_back(packet)
@@ -102,14 +114,35 @@ impl Train {
         self.since.filter(|_| !self.due).map(|since| since + HOLD)
     }
 
-    /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `None`: all
-    /// are gone.
-    pub(crate) fn next(&mut self, segments: &mut Vec<Queued>) -> Option<usize> {
+    /// Since when the oldest picture waits, those that are sent again left out.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        self.video.get(self.again).map(|packet| packet.since)
+    }
+
+    /// Whether pictures wait.
+    pub(crate) fn has_pictures(&self) -> bool {
+        !self.video.is_empty()
+    }
+
+    /// Takes out the pictures of a stream that wait; tells the first of their sequence numbers, none of which was used.
+    pub(crate) fn drop_pictures(&mut self, ssrc: u32) -> Option<u16> {
+        let first = self.video.iter().find(|packet| packet.ssrc == ssrc).map(|packet| packet.numbers.sequence);
+        if first.is_some() {
+            self.video.retain(|packet| packet.ssrc != ssrc);
+        }
+        first
+    }
+
+    /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `room`: bytes
+    /// of pictures that may leave; a train that begins may be a packet longer. `None`: nothing may leave now.
+    pub(crate) fn next(&mut self, segments: &mut Vec<Queued>, room: usize) -> Option<usize> {
         segments.clear();
-        let pictures = !self.video.is_empty();
+        let pictures = !self.video.is_empty() && room > 0;
         let (queue, pad) = if pictures { (&mut self.video, PAD_VIDEO) } else { (&mut self.audio, PAD_AUDIO) };
         let Some(first) = queue.pop_front() else {
-            (self.since, self.due) = (None, false);
+            if !self.has_pictures() {
+                (self.since, self.due) = (None, false);
+            }
             return None;
         };
         let (mut size, mut smallest) = (first.size(), first.size());
@@ -119,6 +152,9 @@ impl Train {
             && let Some(next) = queue.front()
         {
             let this = next.size();
+            if pictures && size * (segments.len() + 1) > room {
+                break;
+            }
             if this.max(size) - smallest > pad {
                 break; // it is larger than what is in the train can be padded to
             }
@@ -134,6 +170,7 @@ impl Train {
         {
             segments.extend(self.audio.pop_front());
         }
+        self.again = self.again.saturating_sub(segments.iter().filter(|segment| segment.original.is_some()).count());
         if self.video.is_empty() && self.audio.is_empty() {
             (self.since, self.due) = (None, false);
         }
@@ -147,17 +184,21 @@ mod tests {
     use crate::slab::Slab;
     use proptest::prelude::*;
 
+    const ALL: usize = usize::MAX;
+
     fn packet(number: u16, length: u16, marker: bool) -> Queued {
         let publication = Slab::default().insert(());
         let numbers = Numbers { sequence: number, timestamp: 0, picture: 0, tl0: 0 };
         let origin = Origin { publication, layer: 0 };
-        let (ssrc, payload_type, source) = (1, 96, number.into());
-        Queued { origin, source, numbers, ssrc, payload_type, marker, send_time: Some(3), length, original: None }
+        let (ssrc, payload_type, source, stamp) = (1, 96, number.into(), Some(Stamp::SendTime(3)));
+        let (since, original) = (Instant::now(), None);
+        let again = Redundant::default();
+        Queued { origin, source, numbers, ssrc, payload_type, marker, stamp, length, since, original, again }
     }
 
     fn trains(train: &mut Train) -> Vec<Vec<u16>> {
         let (mut all, mut segments) = (Vec::new(), Vec::new());
-        while let Some(size) = train.next(&mut segments) {
+        while let Some(size) = train.next(&mut segments, ALL) {
             let last = segments.len() - 1;
             assert!(
                 segments[..last].iter().all(|segment| segment.size() <= size && segment.size() + PAD_AUDIO >= size)
@@ -200,6 +241,32 @@ mod tests {
         assert_eq!(departures.iter().filter(|departure| **departure == Departure::Now).count(), 1);
         assert_eq!(departures[15], Departure::Now);
         assert_eq!(trains(&mut train).len(), 1);
+    }
+
+    #[test]
+    fn pictures_wait_for_room_and_sound_does_not() {
+        let (now, mut segments) = (Instant::now(), Vec::new());
+        let mut train = Train::new();
+        for number in 0..4 {
+            train.push(now, packet(number, 1_000, number == 3), true);
+        }
+        train.push(now, packet(9, 80, false), false);
+        let mut again = packet(7, 1_000, false);
+        (again.ssrc, again.original) = (2, Some(7));
+        train.push(now, again, true);
+        let mut next = |train: &mut Train, room| {
+            let found = train.next(&mut segments, room).is_some();
+            found.then(|| segments.iter().map(|segment| segment.numbers.sequence).collect::<Vec<_>>())
+        };
+        assert_eq!(next(&mut train, 0), Some(vec![9]));
+        assert_eq!(next(&mut train, 0), None);
+        assert!(train.expired(now + HOLD), "they still wait");
+        assert_eq!(next(&mut train, 1), Some(vec![7]), "what was missing goes first");
+        assert_eq!(next(&mut train, 2_100), Some(vec![0, 1]));
+        assert_eq!(train.drop_pictures(1), Some(2));
+        assert_eq!(train.drop_pictures(1), None);
+        assert_eq!(next(&mut train, ALL), None);
+        assert!(!train.expired(now + HOLD));
     }
 
     proptest! {

@@ -113,7 +113,13 @@ fn media(section: &PlannedSection, server: &ServerSide<'_>, addresses: &[Remote]
         section
             .codecs
             .iter()
-            .flat_map(|codec| [Some(codec.payload_type), codec.rtx])
+            .flat_map(|codec| {
+                let place = |number: u8| section.formats.iter().position(|format| *format == number.to_string());
+                // A client that puts redundancy first sends it.
+                let first = codec.red.filter(|red| place(*red) < place(codec.payload_type));
+                let last = codec.red.filter(|_| first.is_none());
+                [first, Some(codec.payload_type), codec.rtx, last]
+            })
             .flatten()
             .map(|number| number.to_string())
             .collect()
@@ -226,6 +232,10 @@ fn codec_lines(codec: &Codec, out: &mut Vec<Attribute>) {
     out.extend(
         lines.iter().filter(|(agreed, _)| *agreed).map(|(_, line)| attribute("rtcp-fb", format!("{number} {line}"))),
     );
+    if let Some(red) = codec.red {
+        out.push(attribute("rtpmap", format!("{red} red/48000/2")));
+        out.push(attribute("fmtp", format!("{red} {number}/{number}")));
+    }
     if let Some(rtx) = codec.rtx {
         out.push(attribute("rtpmap", format!("{rtx} rtx/{}", codec.clock_hz)));
         out.push(attribute("fmtp", format!("{rtx} apt={number}")));

@@ -176,12 +176,13 @@ impl PlannedSection {
         self.extensions.iter().find(|extension| extension.kind == wanted).map(|extension| extension.id)
     }
 
-    /// The codec with this payload type; `true`: it is its RTX.
+    /// The codec with this payload type, also when it is that of its redundancy; `true`: it is its RTX.
     #[must_use]
     pub fn codec(&self, payload_type: u8) -> Option<(&Codec, bool)> {
         self.codecs.iter().find_map(|codec| match payload_type {
             media if media == codec.payload_type => Some((codec, false)),
             rtx if Some(rtx) == codec.rtx => Some((codec, true)),
+            red if Some(red) == codec.red => Some((codec, false)),
             _ => None,
         })
     }

@@ -189,6 +189,14 @@ fn codecs(kind: Kind, formats: &[String], attributes: &[Attribute]) -> Vec<Codec
             (is_rtx && apt == wanted).then(|| payload_number(format)).flatten()
         })
     };
+    // RFC 2198, clause 5: the blocks' payload types; all have to be the codec's own.
+    let red_of = |wanted: &str| {
+        formats.iter().find_map(|format| {
+            let is_red = encoding(format)?.eq_ignore_ascii_case("red/48000/2");
+            let blocks = of_payload("fmtp", format).next()?;
+            (is_red && blocks.split('/').all(|block| block == wanted)).then(|| payload_number(format)).flatten()
+        })
+    };
     formats
         .iter()
         .filter_map(|format| {
@@ -204,6 +212,7 @@ fn codecs(kind: Kind, formats: &[String], attributes: &[Attribute]) -> Vec<Codec
                 kind: codec,
                 payload_type,
                 rtx: rtx_of(format),
+                red: red_of(format).filter(|_| codec == CodecKind::Opus),
                 clock_hz,
                 fmtp: fmtp.filter(|text| is_line(text)).map(str::to_owned),
                 feedback: feedback(named.chain(of_payload("rtcp-fb", "*"))),
