@@ -1,6 +1,6 @@
 //! The one public port: accept, look at the first byte, TLS, HTTP. Started by `serve`.
 //!
-//! ICE over TCP (RFC 6544) is handed to the media worker; TURN comes to this port later. A connection that has not proved
+//! ICE over TCP (RFC 6544) is handed to the media worker, and so is TURN, which shows by the first byte inside TLS. A connection that has not proved
 //! who it is counts against its address prefix and against all; nothing here knows how that is proved.
 
 use std::io;
@@ -14,23 +14,28 @@ use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use media::turn::is_turn;
 use model::limits;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::error::StartError;
 use crate::http::unproven::{Unproven, UnprovenCounts};
 use crate::media::handle::MediaHandle;
 use crate::shutdown::Shutdown;
+use crate::turn::{Turn, door};
 
 const HANDSHAKE: Duration = Duration::from_secs(limits::HTTP_HANDSHAKE_S_MAX);
 const BACKLOG: i32 = 1024;
+/// Enough for the first bytes of any protocol; larger reads pass by it.
+const PEEKED_BYTES: usize = 512;
 /// The first byte of a TLS handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE_RECORD: u8 = 22;
 
@@ -103,8 +108,15 @@ impl Listener {
 
     /// Serves `app` until the shutdown begins, then lets the running requests end. With `tls`, everything else than
     /// TLS is turned away; without, HTTP in the clear is served (behind a proxy on a loopback address only).
-    pub async fn serve(self, app: Router, tls: Option<Arc<ServerConfig>>, media: MediaHandle, mut shutdown: Shutdown) {
-        let door = Arc::new(Door { app, tls: tls.map(TlsAcceptor::from), media });
+    pub async fn serve(
+        self,
+        app: Router,
+        tls: Option<Arc<ServerConfig>>,
+        media: MediaHandle,
+        turn: Option<Turn>,
+        mut shutdown: Shutdown,
+    ) {
+        let door = Arc::new(Door { app, tls: tls.map(TlsAcceptor::from), media, turn });
         let counts = UnprovenCounts::default();
         loop {
             let accepted = tokio::select! {
@@ -140,6 +152,7 @@ struct Door {
     app: Router,
     tls: Option<TlsAcceptor>,
     media: MediaHandle,
+    turn: Option<Turn>,
 }
 
 impl Door {
@@ -152,7 +165,7 @@ impl Door {
         match (&self.tls, Kind::of(first[0])) {
             (Some(acceptor), Kind::Tls) => {
                 let Ok(Ok(stream)) = timeout_at(deadline, acceptor.accept(stream)).await else { return };
-                self.http(stream, peer, unproven, shutdown, deadline).await;
+                self.inside(stream, peer, unproven, shutdown, deadline).await;
             }
             (None, Kind::Http) => self.http(stream, peer, unproven, shutdown, deadline).await,
             (Some(_), Kind::Ice) => {
@@ -163,6 +176,30 @@ impl Door {
             }
             (Some(_), Kind::Http) => refuse_plain(stream, deadline).await,
             _ => {}
+        }
+    }
+
+    /// What comes inside TLS: web pages or TURN. ALPN does not tell them apart, since browsers name none for TURN.
+    async fn inside(
+        &self,
+        stream: TlsStream<TcpStream>,
+        peer: SocketAddr,
+        unproven: Unproven,
+        shutdown: Shutdown,
+        deadline: Instant,
+    ) {
+        let mut stream = BufReader::with_capacity(PEEKED_BYTES, stream);
+        let first = match timeout_at(deadline, stream.fill_buf()).await {
+            Ok(Ok(bytes)) => bytes.first().copied(),
+            _ => None,
+        };
+        match (first, &self.turn) {
+            (Some(first), Some(turn)) if is_turn(first) => {
+                // Counted as unproven until it is over or has an allocation.
+                let _ = timeout_at(deadline, Box::pin(door::open(turn, &self.media, stream, peer))).await;
+            }
+            (Some(_), _) => self.http(stream, peer, unproven, shutdown, deadline).await,
+            (None, _) => {}
         }
     }
 
