@@ -148,6 +148,15 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// What somebody came for.
+enum Spoken {
+    Pages(Box<BufReader<TlsStream<TcpStream>>>),
+    /// HTTP in the clear.
+    Plain(TcpStream),
+    Ice(TcpStream),
+    Turn(Box<BufReader<TlsStream<TcpStream>>>, Turn),
+}
+
 struct Door {
     app: Router,
     tls: Option<TlsAcceptor>,
@@ -156,50 +165,64 @@ struct Door {
 }
 
 impl Door {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, unproven: Unproven, shutdown: Shutdown) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        unproven: Unproven,
+        mut shutdown: Shutdown,
+    ) {
         // Without it, small websocket frames wait for the acknowledgement of the ones before.
         let _ = stream.set_nodelay(true);
         let deadline = Instant::now() + HANDSHAKE;
-        let mut first = [0];
-        let Ok(Ok(1)) = timeout_at(deadline, stream.peek(&mut first)).await else { return };
-        match (&self.tls, Kind::of(first[0])) {
-            (Some(acceptor), Kind::Tls) => {
-                let Ok(Ok(stream)) = timeout_at(deadline, acceptor.accept(stream)).await else { return };
-                self.inside(stream, peer, unproven, shutdown, deadline).await;
+        // Browsers open connections beforehand and say nothing in them: nobody who goes down waits for those.
+        let spoken = tokio::select! {
+            () = shutdown.begun() => return,
+            spoken = timeout_at(deadline, self.first_words(stream)) => spoken.ok().flatten(),
+        };
+        match spoken {
+            Some(Spoken::Pages(stream)) => self.http(stream, peer, unproven, shutdown, deadline).await,
+            Some(Spoken::Plain(stream)) if self.tls.is_none() => {
+                self.http(stream, peer, unproven, shutdown, deadline).await;
             }
-            (None, Kind::Http) => self.http(stream, peer, unproven, shutdown, deadline).await,
-            (Some(_), Kind::Ice) => {
+            Some(Spoken::Plain(stream)) => refuse_plain(stream, deadline).await,
+            Some(Spoken::Ice(stream)) => {
                 if let Ok(stream) = stream.into_std() {
                     // A busy worker: the client tries again, or comes by UDP.
                     let _ = self.media.stream(stream, peer, Box::new(unproven));
                 }
             }
-            (Some(_), Kind::Http) => refuse_plain(stream, deadline).await,
-            _ => {}
+            Some(Spoken::Turn(stream, turn)) => {
+                // Counted as unproven until it is over or has an allocation.
+                tokio::select! {
+                    () = shutdown.begun() => {}
+                    _ = timeout_at(deadline, door::open(&turn, &self.media, stream, peer)) => {}
+                }
+            }
+            None => {}
         }
     }
 
-    /// What comes inside TLS: web pages or TURN. ALPN does not tell them apart, since browsers name none for TURN.
-    async fn inside(
-        &self,
-        stream: TlsStream<TcpStream>,
-        peer: SocketAddr,
-        unproven: Unproven,
-        shutdown: Shutdown,
-        deadline: Instant,
-    ) {
-        let mut stream = BufReader::with_capacity(PEEKED_BYTES, stream);
-        let first = match timeout_at(deadline, stream.fill_buf()).await {
-            Ok(Ok(bytes)) => bytes.first().copied(),
-            _ => None,
-        };
-        match (first, &self.turn) {
-            (Some(first), Some(turn)) if is_turn(first) => {
-                // Counted as unproven until it is over or has an allocation.
-                let _ = timeout_at(deadline, Box::pin(door::open(turn, &self.media, stream, peer))).await;
+    /// Looks at the first byte of a connection, and inside TLS at the next first byte. ALPN does not tell what comes
+    /// there, since browsers name none for TURN.
+    async fn first_words(&self, stream: TcpStream) -> Option<Spoken> {
+        let mut first = [0];
+        if stream.peek(&mut first).await.ok()? == 0 {
+            return None;
+        }
+        match (&self.tls, Kind::of(first[0])) {
+            (Some(acceptor), Kind::Tls) => {
+                let stream = acceptor.accept(stream).await.ok()?;
+                let mut stream = Box::new(BufReader::with_capacity(PEEKED_BYTES, stream));
+                let first = *stream.fill_buf().await.ok()?.first()?;
+                match &self.turn {
+                    Some(turn) if is_turn(first) => Some(Spoken::Turn(stream, turn.clone())),
+                    _ => Some(Spoken::Pages(stream)),
+                }
             }
-            (Some(_), _) => self.http(stream, peer, unproven, shutdown, deadline).await,
-            (None, _) => {}
+            (_, Kind::Http) => Some(Spoken::Plain(stream)),
+            (Some(_), Kind::Ice) => Some(Spoken::Ice(stream)),
+            _ => None,
         }
     }
 

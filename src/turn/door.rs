@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 const UNREAD_BYTES_MAX: usize = 4_096;
 
 /// Speaks with the client until it has an allocation. The caller bounds the time.
-pub async fn open(turn: &Turn, media: &MediaHandle, stream: BufReader<TlsStream<TcpStream>>, client: SocketAddr) {
+pub async fn open(turn: &Turn, media: &MediaHandle, stream: Box<BufReader<TlsStream<TcpStream>>>, client: SocketAddr) {
     let mut nonce = [0; 9];
     if rand::fill(&mut nonce).is_err() {
         return;
@@ -32,7 +32,7 @@ pub async fn open(turn: &Turn, media: &MediaHandle, stream: BufReader<TlsStream<
 async fn greet(
     turn: &Turn,
     mut greeting: Greeting,
-    mut stream: BufReader<TlsStream<TcpStream>>,
+    mut stream: Box<BufReader<TlsStream<TcpStream>>>,
 ) -> Option<(model::ids::RoomId, Opened)> {
     let (mut incoming, mut outgoing) = (Vec::with_capacity(512), Vec::with_capacity(512));
     let mut desk = Counter { turn, place: None };

@@ -82,7 +82,8 @@ struct Turn {
     transaction: u8,
 }
 
-async fn tls(server: &Server, alpn: &[&[u8]]) -> Result<TlsStream<TcpStream>> {
+/// A connection over TLS to the public port.
+pub(crate) async fn tls(server: &Server, alpn: &[&[u8]]) -> Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&server.ca_pem()?) {
         roots.add(certificate?)?;
