@@ -55,6 +55,9 @@ impl Turn {
     /// # Errors
     /// When the system gives no randomness.
     pub fn new(peers: &[SocketAddr]) -> io::Result<Self> {
+        metrics::describe_counter!("turn_refused_total", "TURN that was refused (S-33)");
+        metrics::describe_counter!("turn_allocations_total", "TURN allocations made");
+        metrics::describe_gauge!("turn_allocations", "TURN allocations now");
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new());
         let key = key.map_err(|_| io::Error::other("no randomness"))?;
         let (config, taken) = (Config::new(peers), Mutex::default());
