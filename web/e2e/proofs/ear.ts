@@ -37,7 +37,9 @@ function keepListening(pitch: number): void {
 }
 
 /** To be called before the first `goto`, after `listen`. */
-export const openEar = (page: Page): Promise<void> => page.addInitScript(keepListening, TONE_HZ);
+export async function openEar(page: Page): Promise<void> {
+  await page.addInitScript(keepListening, TONE_HZ);
+}
 
 /** Now, on the page's clock. */
 export const moment = (page: Page): Promise<number> => page.evaluate(() => performance.now());
@@ -56,7 +58,8 @@ export async function silenceSince(page: Page, from: number, least_ms: number): 
       const steady = lately.length > 12 && (lately[0] ?? now) < now - 800;
       if (now < from + least || !steady) return null;
       let longest = 0;
-      for (let n = 1; n < heard.length; n++) longest = Math.max(longest, (heard[n] ?? 0) - (heard[n - 1] ?? 0));
+      for (let n = 1; n < heard.length; n++)
+        longest = Math.max(longest, (heard[n] ?? 0) - (heard[n - 1] ?? 0));
       return { longest };
     },
     [from, least_ms] as const,

@@ -7,7 +7,14 @@ export function percentile(values: readonly number[], rank: number): number {
 }
 
 export function print(name: string, value: number | string): void {
+  // biome-ignore lint/suspicious/noConsole: figures are for whoever runs the proof
   console.log(`${name}=${value}`);
+}
+
+/** For whoever watches; not kept. */
+export function note(text: string): void {
+  // biome-ignore lint/suspicious/noConsole: see above
+  console.log(`# ${text}`);
 }
 
 /** Count, middle, p95 and worst. */

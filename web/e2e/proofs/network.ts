@@ -24,6 +24,9 @@ function tried(command: string, args: string[]): void {
   }
 }
 
+/** Matches ICE over TCP: after the length of RFC 4571 and the head of a STUN message comes its cookie, in the clear. */
+const iceTcp = (port: number) => `tcp dport ${port} @ih,48,32 0x2112a442`;
+
 export class Network {
   readonly #folder = mkdtempSync(join(tmpdir(), "werkraum-proof-"));
   #ip = "10.77.0.2";
@@ -55,8 +58,7 @@ export class Network {
 
   /** Drops every UDP datagram both ways, and with `only_tls` also what begins with STUN's cookie on the port. */
   dropUdp(port: number, only_tls: boolean): void {
-    // After the length of RFC 4571 and the head of a STUN message comes its cookie: in the clear, so it is ICE over TCP.
-    const ice = only_tls ? `tcp dport ${port} @ih,48,32 0x2112a442 counter drop` : "";
+    const ice = only_tls ? `${iceTcp(port)} counter drop` : "";
     this.#rules(`
 table inet werkraum_proof {
   chain out {
@@ -71,13 +73,20 @@ table inet werkraum_proof {
 }`);
   }
 
-  /** A NAT for UDP to this port that gives source ports from `first` on; what it knew before is forgotten. */
-  nat(port: number, first: number): void {
+  /**
+   * A NAT for UDP to this port that gives source ports from `first` on; what it knew before is forgotten. With
+   * `only_udp`, ICE over TCP is dropped, so that nothing but the new port brings media back.
+   */
+  nat(port: number, first: number, only_udp: boolean): void {
     this.#rules(`
 table ip werkraum_proof_nat {
   chain post {
     type nat hook postrouting priority 100
     oif "${FAR_END}" udp dport ${port} counter snat to ${this.#ip}:${first}-${first + 99}
+  }
+  chain out {
+    type filter hook output priority 0
+    ${only_udp ? `${iceTcp(port)} drop` : ""}
   }
 }`);
     this.#inside("conntrack", ["-F"]);

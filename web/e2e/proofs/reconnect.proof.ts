@@ -1,23 +1,40 @@
 // A meeting that goes on: the server is restarted, a browser comes into another network, a NAT gives its UDP another
 // port. How long the others are not heard, and that everybody is who they were, with their hand, past the lobby.
-import { type Browser, expect, type Page, test as base } from "@playwright/test";
+import { type Browser, test as base, expect, type Page } from "@playwright/test";
 import { Admin } from "../fixtures";
 import { listen } from "../media";
 import { prepare, tool } from "../people";
 import { keyOf, Werkraum } from "../server";
 import { moment, openEar, silenceSince } from "./ear";
-import { percentile, print, summary } from "./figures";
+import { note, percentile, print, summary } from "./figures";
 import { Network, SERVER_IP } from "./network";
 
 const TIMES = Number(process.env.WERKRAUM_PROOF_TIMES ?? 20);
 const SILENCE_MS_MAX = 3_000;
 const NAT_PORTS = [40_000, 41_000] as const;
 
-async function come(browser: Browser, url: string, name: string): Promise<Page> {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, permissions: ["camera", "microphone"] });
+/** Runs in the page: no TURN. */
+function withoutTurn(): void {
+  const Known = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Known {
+    constructor(configuration?: RTCConfiguration) {
+      super({ ...configuration, iceServers: [] });
+    }
+    override setConfiguration(configuration?: RTCConfiguration): void {
+      super.setConfiguration({ ...configuration, iceServers: [] });
+    }
+  };
+}
+
+async function come(browser: Browser, url: string, name: string, before?: () => void): Promise<Page> {
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    permissions: ["camera", "microphone"],
+  });
   const page = await context.newPage();
   await listen(page);
   await openEar(page);
+  if (before) await page.addInitScript(before);
   await page.goto(url);
   await (await prepare(page, name)).click();
   return page;
@@ -58,17 +75,18 @@ class Meeting {
     this.behind = behind;
   }
 
-  static async begin(browser: Browser, made: Network): Promise<Meeting> {
+  /** With `only_udp`, the guest has no other way than UDP. */
+  static async begin(browser: Browser, made: Network, only_udp: boolean): Promise<Meeting> {
     const server = await Werkraum.start(SERVER_IP);
     const admin = await Admin.first(server);
     const room = await admin.room("Wieder da", { lobby: true });
     const [lead, guests] = await Promise.all([admin.link(room, "trainer"), admin.link(room, "participant")]);
     const launch = base.info().project.use.launchOptions;
     const behind = await made.browser(launch, await keyOf(server.origin));
-    made.nat(Number(new URL(server.origin).port), NAT_PORTS[0]);
+    made.nat(Number(new URL(server.origin).port), NAT_PORTS[0], only_udp);
     const trainer = await come(browser, lead.url, "Miriam Hollstein");
     await expect(tool(trainer, /^Mikro an/)).toBeVisible();
-    const guest = await come(behind, guests.url, "Olena Kovalenko");
+    const guest = await come(behind, guests.url, "Olena Kovalenko", only_udp ? withoutTurn : undefined);
     await tool(trainer, /^Personen/).click();
     await trainer.getByRole("button", { name: "Olena Kovalenko hereinlassen", exact: true }).click();
     await expect(tool(guest, /^Mikro an/)).toBeVisible();
@@ -104,12 +122,13 @@ class Meeting {
 async function prove(
   name: string,
   browser: Browser,
+  only_udp: boolean,
   event: (meeting: Meeting, time: number) => Promise<void>,
 ): Promise<void> {
   const made = new Network();
   let meeting: Meeting | null = null;
   try {
-    meeting = await Meeting.begin(browser, made);
+    meeting = await Meeting.begin(browser, made, only_udp);
     const { guest, trainer } = meeting;
     const guestSilent: number[] = [];
     const trainerSilent: number[] = [];
@@ -119,7 +138,7 @@ async function prove(
       guestSilent.push(await silenceSince(guest, from, 4_000));
       trainerSilent.push(await silenceSince(trainer, fromTrainer, 4_000));
       await meeting.asBefore();
-      console.log(`# ${name} ${time}: ${guestSilent.at(-1)} ms, the other side ${trainerSilent.at(-1)} ms`);
+      note(`${name} ${time}: ${guestSilent.at(-1)} ms, the other side ${trainerSilent.at(-1)} ms`);
     }
     summary(`${name}_silence`, guestSilent);
     summary(`${name}_silence_of_the_others`, trainerSilent);
@@ -133,7 +152,7 @@ async function prove(
 }
 
 base("the server is restarted", async ({ browser }) => {
-  await prove("server_restart", browser, async ({ server, guest }) => {
+  await prove("server_restart", browser, false, async ({ server, guest }) => {
     const before = await connections(guest);
     const asked = performance.now();
     await server.stop();
@@ -141,21 +160,22 @@ base("the server is restarted", async ({ browser }) => {
     await server.run();
     const ready = performance.now();
     await expect.poll(() => connections(guest)).toBeGreaterThan(before);
-    console.log(`# stopped after ${Math.round(stopped - asked)} ms, ready after ${Math.round(ready - stopped)} ms`);
+    note(`stopped after ${Math.round(stopped - asked)} ms, ready after ${Math.round(ready - stopped)} ms`);
   });
 });
 
 base("a browser comes into another network", async ({ browser }) => {
-  await prove("network_change", browser, async ({ network: made, guest }) => {
+  await prove("network_change", browser, false, async ({ network: made, guest }) => {
     const before = await ufrag(guest);
     made.move();
     await expect.poll(() => ufrag(guest), { timeout: 30_000 }).not.toBe(before);
   });
 });
 
+// Where there is another way, browsers take it at times; here it is the new port alone that brings the sound back.
 base("a NAT gives another port", async ({ browser }) => {
-  await prove("nat_rebinding", browser, async ({ network: made, server }, time) => {
-    made.nat(Number(new URL(server.origin).port), NAT_PORTS[time % 2] ?? NAT_PORTS[0]);
+  await prove("nat_rebinding", browser, true, async ({ network: made, server }, time) => {
+    made.nat(Number(new URL(server.origin).port), NAT_PORTS[time % 2] ?? NAT_PORTS[0], true);
     // The new mapping is in use.
     await expect.poll(() => made.met()).toBeGreaterThan(0);
   });

@@ -1,6 +1,6 @@
 // A browser in a network that drops every UDP datagram, and in one that in addition looks into TCP and lets only TLS
 // through: connected on the HTTPS port and first sound within 5 s, without a setting.
-import { expect, test as base } from "@playwright/test";
+import { test as base, expect } from "@playwright/test";
 import { Admin } from "../fixtures";
 import { fromClickToTone, listen } from "../media";
 import { enter, open, prepare, sees } from "../people";
@@ -20,7 +20,9 @@ async function ways(): Promise<string[]> {
       if (report.type !== "candidate-pair" || !report.nominated || report.state !== "succeeded") continue;
       const local = reports.get(report.localCandidateId);
       const remote = reports.get(report.remoteCandidateId);
-      found.push(local?.candidateType === "relay" ? `turn_${local.relayProtocol}` : `ice_${remote?.protocol}`);
+      found.push(
+        local?.candidateType === "relay" ? `turn_${local.relayProtocol}` : `ice_${remote?.protocol}`,
+      );
     }
   }
   return found;
@@ -49,7 +51,10 @@ base("where UDP is dropped there is sound within five seconds", async ({ browser
       const took: number[] = [];
       const taken = new Set<string>();
       for (let time = 0; time < TIMES; time++) {
-        const context = await behind.newContext({ ignoreHTTPSErrors: true, permissions: ["camera", "microphone"] });
+        const context = await behind.newContext({
+          ignoreHTTPSErrors: true,
+          permissions: ["camera", "microphone"],
+        });
         const page = await context.newPage();
         await listen(page);
         await page.goto(url);
