@@ -2,6 +2,7 @@
 //! Called by `src/rooms` and `src/socket`; it holds no media state and makes no decision.
 
 use super::tcp::Guard;
+use super::turn::Opened;
 use media::command::{Command, Event, Offer, Refusal, Reply, SlotWish, Sources};
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
@@ -35,6 +36,8 @@ pub enum Request {
     Events(RoomId, mpsc::Sender<Event>),
     /// A TCP connection that speaks ICE, who opened it, and what is held until a participant is known behind it.
     Stream(TcpStream, SocketAddr, Guard),
+    /// A TURN connection that has an allocation.
+    Turn(Box<Opened>),
     /// Say goodbye to everybody and end.
     Shutdown,
 }
@@ -75,6 +78,14 @@ impl MediaHandle {
     pub fn stream(&self, socket: TcpStream, from: SocketAddr, guard: Guard) -> Result<(), MediaError> {
         // One worker so far; with several, the first request's ufrag has to name it.
         self.workers.first().ok_or(MediaError::Ended)?.request(Request::Stream(socket, from, guard))
+    }
+
+    /// Hands over a TURN connection of somebody in this room.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] or [`MediaError::Ended`]; the connection is closed then.
+    pub fn turn_stream(&self, room: RoomId, opened: Box<Opened>) -> Result<(), MediaError> {
+        self.worker(room)?.request(Request::Turn(opened))
     }
 
     async fn command(&self, command: Command) -> Result<Reply, MediaError> {

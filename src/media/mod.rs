@@ -3,7 +3,9 @@
 
 mod figures;
 pub mod handle;
+mod streams;
 pub mod tcp;
+pub mod turn;
 pub mod udp;
 pub mod worker;
 

@@ -2,7 +2,7 @@
 //! comes. No async runtime, no lock on the way of a packet. Started by `media::start`.
 
 use super::handle::{MediaError, Request, Worker};
-use super::tcp::Tcp;
+use super::streams::Streams;
 use super::udp::Udp;
 use media::command::{Command, Event};
 use media::engine::{Counters, Engine};
@@ -29,7 +29,7 @@ const WAKE: Token = Token(1);
 /// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them.
 const REST: Duration = Duration::from_micros(500);
 
-/// Tokens of TCP connections start here.
+/// Tokens of connections start here.
 const STREAMS: usize = 2;
 
 /// The queue of a worker.
@@ -60,7 +60,7 @@ pub fn spawn(socket: Udp, engine: Engine, watch: Watch) -> io::Result<(Arc<dyn W
     poll.registry().register(&mut SourceFd(&socket.fd()), SOCKET, Interest::READABLE)?;
     let waker = Waker::new(poll.registry(), WAKE)?;
     let (requests, inbox) = sync_channel(REQUESTS_MAX);
-    let turn = Loop { poll, socket, streams: Tcp::new(STREAMS), engine, inbox, rooms: HashMap::new(), watch };
+    let turn = Loop { poll, socket, streams: Streams::new(STREAMS), engine, inbox, rooms: HashMap::new(), watch };
     let thread = std::thread::Builder::new().name("media-0".to_owned()).spawn(move || turn.run())?;
     Ok((Arc::new(Queue { requests, waker }), thread))
 }
@@ -68,7 +68,7 @@ pub fn spawn(socket: Udp, engine: Engine, watch: Watch) -> io::Result<(Arc<dyn W
 struct Loop {
     poll: Poll,
     socket: Udp,
-    streams: Tcp,
+    streams: Streams,
     engine: Engine,
     inbox: Receiver<Request>,
     rooms: HashMap<RoomId, mpsc::Sender<Event>>,
@@ -102,7 +102,7 @@ impl Loop {
             self.streams.sweep(now, self.poll.registry(), |remote| self.engine.knows(remote));
             self.send();
             self.tell();
-            (self.watch)(self.engine.counters(), self.socket.unsent + self.streams.unsent);
+            (self.watch)(self.engine.counters(), self.socket.unsent + self.streams.unsent());
         }
     }
 
@@ -122,8 +122,9 @@ impl Loop {
     /// True: there may be more.
     fn receive_streams(&mut self) -> bool {
         let (now, engine) = (Instant::now(), &mut self.engine);
-        let more =
-            self.streams.receive(self.poll.registry(), |from, datagram| engine.handle_datagram(now, from, datagram));
+        let more = self
+            .streams
+            .receive(now, self.poll.registry(), |from, datagram| engine.handle_datagram(now, from, datagram));
         self.send();
         more
     }
@@ -133,7 +134,7 @@ impl Loop {
             let (to, size, contents) = (transmit.to, transmit.segment_size, transmit.contents);
             match to.via {
                 Via::Udp => self.socket.send(to.address, size, contents),
-                Via::Tcp => self.streams.send(self.poll.registry(), to.address, size, contents),
+                Via::Tcp | Via::Turn { .. } => self.streams.send(self.poll.registry(), to, size, contents),
             }
         }
     }
@@ -156,6 +157,10 @@ impl Loop {
                 }
                 Request::Stream(socket, from, guard) => {
                     self.streams.add(Instant::now(), self.poll.registry(), socket, from, guard);
+                    let _ = self.receive_streams();
+                }
+                Request::Turn(opened) => {
+                    self.streams.add_turn(Instant::now(), self.poll.registry(), *opened);
                     let _ = self.receive_streams();
                 }
                 Request::Shutdown => {

@@ -8,7 +8,7 @@ use media::command::{Event as MediaEvent, Refusal as MediaRefusal, SlotWish};
 use model::ids::ParticipantId;
 use std::time::Duration;
 use wire::code::Code;
-use wire::server::{Event, ServerMessage, SlotContent};
+use wire::server::{Event, IceServer, ServerMessage, SlotContent};
 use workshop::MediaEffect;
 
 /// How often a media worker with a full queue is asked again, 20 ms apart, before it counts as failed.
@@ -97,6 +97,25 @@ impl Task {
             | MediaEvent::Disconnected { .. }
             | MediaEvent::Published { .. }
             | MediaEvent::Unpublished { .. } => {}
+        }
+    }
+
+    /// How this person's media gets through where UDP does not; nothing for those who are not in (S-06, S-33).
+    pub(super) fn ice_servers(&self, who: ParticipantId) -> Vec<IceServer> {
+        let outbox = self.seats.get(&who).and_then(|connection| self.outboxes.get(connection));
+        let (Some(outbox), Some(turn), true) = (outbox, &self.shared.turn, self.room.person(who).is_some()) else {
+            return Vec::new();
+        };
+        vec![turn.ice_server(self.id, who, outbox.host())]
+    }
+
+    /// Gives everybody new credentials before theirs end.
+    pub(super) fn renew_ice_servers(&self) {
+        for &who in self.seats.keys() {
+            let ice_servers = self.ice_servers(who);
+            if !ice_servers.is_empty() {
+                self.send(vec![who], Event::IceServers { ice_servers });
+            }
         }
     }
 

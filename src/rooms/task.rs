@@ -8,13 +8,14 @@ use super::registry::{Counts, RightsChanged, Shared};
 use aws_lc_rs::rand;
 use media::command::Event as MediaEvent;
 use model::ids::{MessageId, ParticipantId, RoomId};
+use model::limits;
 use model::permission::{Action, may};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::StoreError;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 use wire::api::PadRight;
 use wire::code::Code;
 use wire::server::{Event, ServerMessage, SlotContent, Welcome};
@@ -135,6 +136,8 @@ impl Task {
     }
 
     async fn run(&mut self, inputs: &mut mpsc::Receiver<Input>) {
+        let every = Duration::from_secs(limits::TURN_CREDENTIALS_EVERY_S);
+        let mut credentials = interval_at(Instant::now() + every, every);
         while !self.ended {
             self.counts.set(self.room.people_count(), self.room.waiting_count());
             let deadline = self.room.deadline_ms().map(|ms| self.shared.started + Duration::from_millis(ms));
@@ -160,6 +163,7 @@ impl Task {
                     // The worker closed the stream because we were slow; what was missed shows at the next change.
                     None => self.media_events = self.shared.media.events(self.id).ok(),
                 },
+                _ = credentials.tick() => self.renew_ice_servers(),
                 () = timer => {
                     let effects = self.room.tick(now(&self.shared));
                     self.unasked(effects).await;
@@ -333,7 +337,8 @@ impl Task {
                 Effect::Send { to, event } => self.send(to, event.into()),
                 Effect::Welcome(welcome) => {
                     let you = welcome.you;
-                    self.tell(you, &ServerMessage::Welcome(Box::new(Welcome::from(*welcome))));
+                    let welcome = Welcome { ice_servers: self.ice_servers(you), ..Welcome::from(*welcome) };
+                    self.tell(you, &ServerMessage::Welcome(Box::new(welcome)));
                     self.tell_media(you);
                 }
                 Effect::Waiting { to, message } => self.tell(to, &ServerMessage::Waiting { message }),

@@ -60,15 +60,17 @@ async fn upgrade(
     if !comes_from_us(&door, &headers) {
         return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin);
     }
+    // Proven to be one of ours above; TURN is at the same name and port.
+    let host = origin.and_then(|origin| origin.strip_prefix("https://")).unwrap_or_default().to_owned();
     upgrade
         .max_message_size(limits::FRAME_ROOM_BYTES_MAX)
         .max_frame_size(limits::FRAME_ROOM_BYTES_MAX)
-        .on_upgrade(move |socket| serve(socket, door.rooms, unproven))
+        .on_upgrade(move |socket| serve(socket, door.rooms, host, unproven))
 }
 
-async fn serve(mut socket: WebSocket, rooms: Rooms, unproven: Option<Extension<Unproven>>) {
+async fn serve(mut socket: WebSocket, rooms: Rooms, host: String, unproven: Option<Extension<Unproven>>) {
     metrics::gauge!("room_sockets").increment(1.0);
-    let hello = hello(&mut socket, &rooms).await;
+    let hello = hello(&mut socket, &rooms, &host).await;
     // Until its hello the connection counts against its address, whatever the outcome not any longer.
     drop(unproven);
     let mut line = Line::Socket(Box::new(socket));
@@ -83,6 +85,7 @@ async fn serve(mut socket: WebSocket, rooms: Rooms, unproven: Option<Extension<U
 async fn hello(
     socket: &mut WebSocket,
     rooms: &Rooms,
+    host: &str,
 ) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
     let first = tokio::time::timeout(Duration::from_millis(limits::HELLO_TIMEOUT_MS), first_text(socket));
     let text = first.await.map_err(|_| Ending::Bye(Code::HelloExpected))??;
@@ -101,7 +104,7 @@ pub(super) async fn enter(
         return Err(Ending::Bye(Code::ProtocolVersion));
     }
     let grant = rooms.tickets().redeem(&ticket).ok_or(Ending::Bye(Code::TicketInvalid))?;
-    let (outbox, reader) = Outbox::new();
+    let (outbox, reader) = Outbox::new(host);
     let seat = rooms.enter(grant, outbox).await.map_err(Ending::Bye)?;
     Ok((seat, reader))
 }

@@ -25,6 +25,7 @@ mod shutdown;
 mod signing_in;
 mod start_errors;
 mod stranger;
+mod turn;
 mod twenty;
 
 /// The server under test.

@@ -35,3 +35,4 @@ mod speaker;
 mod tick;
 mod train;
 pub mod transport;
+pub mod turn;

@@ -80,6 +80,19 @@ pub struct Welcome {
     pub lobby: Option<Lobby>,
     /// How many pictures this server sends to one person at most.
     pub slots_max: u8,
+    /// Where UDP is blocked, media goes through these; for `RTCConfiguration.iceServers` as they stand.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A way for media through TURN (RFC 8656), with credentials of one's own that end soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct IceServer {
+    /// Where (RFC 7065).
+    pub urls: Vec<String>,
+    /// The username.
+    pub username: String,
+    /// The password.
+    pub credential: String,
 }
 
 /// Somebody in the room.
@@ -198,6 +211,11 @@ pub enum Event {
     Speaking {
         /// All of them.
         participants: Vec<ParticipantId>,
+    },
+    /// New credentials in place of those that end soon.
+    IceServers {
+        /// All servers, as in `welcome`.
+        ice_servers: Vec<IceServer>,
     },
     /// What your slots carry now: as wished, or for slots without picture as the server chose. Only those that changed.
     Slots {

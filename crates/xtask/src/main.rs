@@ -9,6 +9,7 @@ mod codegen;
 #[path = "../../media/tests/common/mod.rs"]
 mod common;
 mod prove;
+mod prove_browsers;
 mod server_media;
 
 use clap::{Parser, Subcommand};

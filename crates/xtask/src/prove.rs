@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: the proofs of `testkit::proofs` in their full size against a real server. The same ones run
 //! small among the stories.
 
+use crate::prove_browsers;
 use clap::Subcommand;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,10 +30,32 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 20)]
         count: u32,
     },
+    /// A browser in a network without UDP, and in one that lets only TLS through: first sound within 5 s. Needs root.
+    UdpBlocked {
+        /// How often in each.
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+    },
+    /// Restart of the server, change of network, NAT rebinding: sound again within 3 s (p95), everybody who they were.
+    /// Needs root.
+    Reconnect {
+        /// How often each.
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+    },
 }
 
 /// Runs a proof and prints its figures.
 pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
+    let browsers = match what {
+        What::UdpBlocked { times } => Some(("udp-blocked", "UDP blocked", "udp_blocked", times)),
+        What::Reconnect { times } => Some(("reconnect", "Coming back (R-10, R-11, R-12)", "reconnect", times)),
+        _ => None,
+    };
+    if let Some((name, title, file, times)) = browsers {
+        prove_browsers::run(&crate::binary()?, name, title, file, times)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let proof: Proof = runtime.block_on(async {
         let binary = crate::binary()?;
@@ -42,6 +65,7 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
             }
             What::Lobby { seconds } => Box::pin(lobby::run(binary, Duration::from_secs(seconds))).await,
             What::Kills { count } => Box::pin(kills::run(binary, count)).await,
+            What::UdpBlocked { .. } | What::Reconnect { .. } => Ok(Proof::default()),
         }
     })?;
     proof.report()?;

@@ -5,8 +5,12 @@
 
 #[path = "../../../src/media/handle.rs"]
 pub mod handle;
+#[path = "../../../src/media/streams.rs"]
+mod streams;
 #[path = "../../../src/media/tcp.rs"]
 pub mod tcp;
+#[path = "../../../src/media/turn.rs"]
+pub mod turn;
 #[path = "../../../src/media/udp.rs"]
 pub mod udp;
 #[path = "../../../src/media/worker.rs"]

@@ -221,10 +221,13 @@ export class Call {
   private hear(message: ServerMessage): void {
     const before = this.room.get();
     this.room.update((state) => reduce(state, message));
-    if (message.type === "welcome") this.entered(before.phase !== "in");
-    else if (message.type === "event") {
+    if (message.type === "welcome") {
+      this.media.setIceServers(message.ice_servers);
+      this.entered(before.phase !== "in");
+    } else if (message.type === "event") {
       const { event } = message;
       if (event.name === "speaking") this.speakingChanged(event.participants);
+      else if (event.name === "ice_servers") this.media.setIceServers(event.ice_servers);
       else if (event.name === "silenced") void this.silenced(event.source);
       else if (event.name === "person" || event.name === "left") this.updateStage();
     }

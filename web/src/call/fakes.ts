@@ -121,6 +121,7 @@ export function welcome(change: Partial<Welcome> = {}): ServerMessage {
     chat: [],
     lobby: null,
     slots_max: 9,
+    ice_servers: [],
     ...change,
   };
 }

@@ -37,6 +37,8 @@ const RESTART_PATIENCE_MS = 4_000;
 export class Media {
   readonly state = new Watched<MediaState>("idle");
   private readonly options: MediaOptions;
+  /** Ways through where UDP is blocked, with credentials that end soon; the newest are for the next path. */
+  private iceServers: RTCIceServer[] = [];
   private pictures = 0;
   private sounds = 0;
   private pc: RTCPeerConnection | null = null;
@@ -56,6 +58,11 @@ export class Media {
   /** For statistics. */
   get connection(): RTCPeerConnection | null {
     return this.pc;
+  }
+
+  /** Takes new credentials. The path in use needs none of them. */
+  setIceServers(iceServers: RTCIceServer[]): void {
+    this.iceServers = iceServers;
   }
 
   /** Begins with `pictures` slots that have a picture and `sounds` without. */
@@ -104,7 +111,7 @@ export class Media {
     const pc = new RTCPeerConnection({
       bundlePolicy: "max-bundle",
       rtcpMuxPolicy: "require",
-      iceServers: [],
+      iceServers: this.iceServers,
     });
     this.pc = pc;
     this.sending = new Map(SOURCES.map((source) => [source, this.addSending(pc, source)]));
@@ -165,6 +172,8 @@ export class Media {
     this.negotiating = true;
     this.wanted = "no";
     try {
+      // Only now: browsers answer new servers with a restart, which must not come with a mere offer.
+      if (how === "restart") pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.iceServers });
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: how === "restart" }));
       const answer = await this.options.offer(pc.localDescription?.sdp ?? "", this.published(), this.slots());
       if (this.pc !== pc) return;

@@ -130,7 +130,8 @@ export function reduce(state: RoomState, message: ServerMessage): RoomState {
     case "waiting":
       return { ...state, phase: "waiting", connection: "ok", lobbyMessage: message.message };
     case "welcome": {
-      const { type: _, slots_max, ...welcome } = message;
+      // The credentials belong to the connection, not to what is drawn.
+      const { type: _, slots_max, ice_servers: __, ...welcome } = message;
       const again = state.phase === "in" && state.connection === "lost";
       const next: RoomState = {
         ...state,

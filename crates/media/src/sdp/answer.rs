@@ -191,16 +191,18 @@ fn candidates(addresses: &[Remote]) -> Vec<Attribute> {
         .iter()
         .zip((0..=65_535_u32).rev())
         .enumerate()
-        .map(|(at, (Remote { address, via }, preference))| {
+        .filter_map(|(at, (Remote { address, via }, preference))| {
             // RFC 8445, clause 5.1.2.1, type preference of host candidates; the order of addresses is ours. TCP only
             // where UDP does not get through (RFC 6544, clause 4.2).
             let (kind, preferred, how) = match via {
                 Via::Udp => ("udp", 126, ""),
                 Via::Tcp => ("tcp", 90, " tcptype passive"),
+                // A client's way to us, never an address of ours.
+                Via::Turn { .. } => return None,
             };
             let priority = preferred << 24 | preference << 8 | 255;
             let (ip, port) = (address.ip(), address.port());
-            attribute("candidate", format!("{at} 1 {kind} {priority} {ip} {port} typ host{how}"))
+            Some(attribute("candidate", format!("{at} 1 {kind} {priority} {ip} {port} typ host{how}")))
         })
         .collect();
     if !out.is_empty() {

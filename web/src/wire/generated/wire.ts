@@ -363,7 +363,11 @@ pad: PadId | null, } | { "name": "speaking",
 /**
  * All of them.
  */
-participants: Array<ParticipantId>, } | { "name": "slots", 
+participants: Array<ParticipantId>, } | { "name": "ice_servers", 
+/**
+ * All servers, as in `welcome`.
+ */
+ice_servers: Array<IceServer>, } | { "name": "slots", 
 /**
  * The changed ones.
  */
@@ -394,6 +398,20 @@ organisation: OrganisationText,
  * How to reach it about data protection (address, phone or mail).
  */
 contact: OrganisationText, };
+
+export type IceServer = { 
+/**
+ * Where (RFC 7065).
+ */
+urls: Array<string>, 
+/**
+ * The username.
+ */
+username: string, 
+/**
+ * The password.
+ */
+credential: string, };
 
 export type Invitation = { 
 /**
@@ -795,4 +813,8 @@ lobby: Lobby | null,
 /**
  * How many pictures this server sends to one person at most.
  */
-slots_max: number, };
+slots_max: number, 
+/**
+ * Where UDP is blocked, media goes through these; for `RTCConfiguration.iceServers` as they stand.
+ */
+ice_servers: Array<IceServer>, };
