@@ -3,6 +3,7 @@
 
 use crate::budget::Budget;
 use crate::feedback::Recorder;
+use crate::health::Gathered;
 use crate::publication::{Meter, Publication};
 use crate::remote::Remote;
 use crate::rtp::{Header, Outgoing};
@@ -66,6 +67,7 @@ pub(crate) struct Connection {
     pub(crate) recorder: Recorder,
     pub(crate) budget: Budget,
     pub(crate) sent: Meter,
+    pub(crate) health: Gathered,
     /// Our SSRC as the sender of feedback.
     pub(crate) ssrc: u32,
     pub(crate) session: (u64, u64),
@@ -90,6 +92,7 @@ impl Connection {
             recorder: Recorder::new(now),
             budget: Budget::default(),
             sent: Meter::default(),
+            health: Gathered::default(),
             ssrc,
             session: (session, 0),
             reported_at: None,

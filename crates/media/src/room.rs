@@ -3,6 +3,7 @@
 
 use crate::command::{Event, Refusal, SlotContent, SlotWish, Sources};
 use crate::connection::{Bound, Connection};
+use crate::demand;
 use crate::layers::{self, Wanted};
 use crate::outbox::Outbox;
 use crate::publication::{Media, Publication, Viewer};
@@ -323,7 +324,12 @@ impl Room {
                     layer.report = Some(Report { at_us, timestamp, ntp_middle, arrived: now });
                 }
             }
-            Message::Report { ssrc, fraction_lost } => {
+            Message::Report { ssrc, fraction_lost, last_report, delay } => {
+                let streams = connection.slots.iter_mut().flat_map(|slot| slot.streams_mut());
+                for stream in streams.filter(|stream| stream.ssrc == ssrc) {
+                    connection.health.report(fraction_lost, stream.unanswered());
+                    connection.health.round_trip((Clock::ntp(now_us) >> 16) as u32, last_report, delay);
+                }
                 let ours = connection.slots.iter().any(|slot| slot.video.as_ref().is_some_and(|v| v.ssrc == ssrc));
                 let sent = connection.sent.bps();
                 stale |= ours && connection.budget.loss(now, fraction_lost, sent);
@@ -393,6 +399,7 @@ impl Room {
         self.stale = false;
         for (_, publication) in self.publications.iter_mut() {
             publication.viewers.clear();
+            publication.demand.gather();
         }
         let mut waiting: Vec<Origin> = Vec::new();
         for (viewer, peer) in self.peers.iter_mut() {
@@ -405,6 +412,7 @@ impl Room {
         for origin in waiting {
             self.ask_key_frame(now, origin, Duration::ZERO, out);
         }
+        self.tell_demand(now, out);
     }
 
     /// What the slots of a peer carry now, as far as that is news.
@@ -499,6 +507,7 @@ fn assign_pictures(
             Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
         })
         .collect();
+    demand::note(connection, &keys, &wanted, publications);
     let chosen = layers::choose(&wanted, connection.budget.limit());
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };

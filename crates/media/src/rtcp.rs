@@ -8,8 +8,8 @@
 pub(crate) enum Message {
     /// When a stream's timestamp was, by the sender's clock (NTP, 32.32 bit).
     SenderReport { ssrc: u32, ntp: u64, timestamp: u32 },
-    /// How a stream of ours arrives; loss in 1/256.
-    Report { ssrc: u32, fraction_lost: u8 },
+    /// How a stream of ours arrives: loss in 1/256, the middle of our last report's time, and the delay since then.
+    Report { ssrc: u32, fraction_lost: u8, last_report: u32, delay: u32 },
     /// A packet is missing, and those of the 16 after it whose bit is set.
     Nack { ssrc: u32, sequence: u16, mask: u16 },
     /// A key frame is needed (PLI or FIR).
@@ -42,7 +42,8 @@ pub(crate) fn read(mut compound: &[u8], mut tell: impl FnMut(Message)) {
 fn one(count: u8, kind: u8, message: &[u8], tell: &mut impl FnMut(Message)) -> Option<()> {
     let reports = |from: usize, tell: &mut dyn FnMut(Message)| -> Option<()> {
         for block in message.get(from..)?.chunks_exact(24).take(count.into()) {
-            tell(Message::Report { ssrc: u32_at(block, 0)?, fraction_lost: block[4] });
+            let (last_report, delay) = (u32_at(block, 16)?, u32_at(block, 20)?);
+            tell(Message::Report { ssrc: u32_at(block, 0)?, fraction_lost: block[4], last_report, delay });
         }
         Some(())
     };

@@ -3,6 +3,7 @@
 
 use crate::command::Event;
 use crate::connection::Connection;
+use crate::health::LOOK_TICKS;
 use crate::nack::Figures;
 use crate::outbox::Outbox;
 use crate::rewrite::Origin;
@@ -26,6 +27,7 @@ impl Room {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
         let calm = self.ticks.is_multiple_of(CALM);
+        let looks = self.ticks.is_multiple_of(LOOK_TICKS);
         self.ticks = self.ticks.wrapping_add(1);
         if calm {
             self.watch_layers(now);
@@ -41,6 +43,12 @@ impl Room {
             connection.budget.tick(now, sent) || stale
         });
         self.settle(now, out);
+        if calm {
+            self.tell_demand(now, out);
+        }
+        if looks {
+            self.look_at_health(out);
+        }
         let keys: Vec<Key> =
             self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key).collect();
         for key in keys {
