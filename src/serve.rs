@@ -142,6 +142,10 @@ async fn close_rooms(state: AppState, media: media::Running, mut shutdown: Shutd
 
 /// Opens the public port and the one for sound and pictures, which has the same number unless the settings say else.
 fn open_ports(config: &Config) -> Result<(Listener, media::Running), StartError> {
+    let limits = media::admission::Limits {
+        packets_per_second: config.media.packets_per_second_max,
+        egress_bps: config.media.egress_mbps_max.saturating_mul(1_000_000),
+    };
     let mut tries = MEDIA_PORT_TRIES;
     loop {
         let listener = listen::bind(config.server.listen)?;
@@ -156,7 +160,7 @@ fn open_ports(config: &Config) -> Result<(Listener, media::Running), StartError>
         let chosen = config.server.listen.port() == 0 && config.media.listen.is_none();
         // A proxy would not let ICE through to us.
         let tcp_port = (!config.server.proxy).then_some(listener.address().port());
-        match media::start(address, tcp_port, &config.media.advertised_addresses) {
+        match media::start(address, tcp_port, &config.media.advertised_addresses, limits) {
             Ok(media) => return Ok((listener, media)),
             Err(why) if why.kind() == io::ErrorKind::AddrInUse && chosen && tries > 0 => {}
             Err(why) => return Err(StartError::MediaPort { address, why }),

@@ -8,7 +8,7 @@ use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Events that wait for one room task; when a task is so slow that it is full, the worker drops `Speaking` events and
 /// closes the stream at any other (the room task then reads the end and opens it again).
@@ -55,13 +55,32 @@ pub trait Worker: Send + Sync {
 #[derive(Clone)]
 pub struct MediaHandle {
     workers: Arc<[Arc<dyn Worker>]>,
+    full: watch::Receiver<bool>,
 }
 
 impl MediaHandle {
     /// A handle over the running workers (at least one).
     #[must_use]
     pub fn new(workers: Vec<Arc<dyn Worker>>) -> Self {
-        Self { workers: workers.into() }
+        Self { workers: workers.into(), full: watch::channel(false).1 }
+    }
+
+    /// The same, with the verdict whether further pictures are taken (true: they are not).
+    #[must_use]
+    pub fn refusing_when(self, full: watch::Receiver<bool>) -> Self {
+        Self { full, ..self }
+    }
+
+    /// Whether the server forwards as much as it can: no further picture is taken then.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Where to wait for that to change.
+    #[must_use]
+    pub fn full(&self) -> watch::Receiver<bool> {
+        self.full.clone()
     }
 
     fn worker(&self, room: RoomId) -> Result<&Arc<dyn Worker>, MediaError> {

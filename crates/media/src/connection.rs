@@ -6,6 +6,7 @@ use crate::budget::Budget;
 use crate::bwe::Estimator;
 use crate::command::Path;
 use crate::feedback::Recorder;
+use crate::health::Gathered;
 use crate::outbox::{Address, Held, Outbox};
 use crate::pacer::Pacer;
 use crate::publication::{Meter, Publication};
@@ -95,6 +96,7 @@ pub(crate) struct Connection {
     pub(crate) wanted_bps: u64,
     pub(crate) rtt: Option<Duration>,
     pub(crate) loss: f32,
+    pub(crate) health: Gathered,
     /// Our SSRC as the sender of feedback.
     pub(crate) ssrc: u32,
     pub(crate) session: (u64, u64),
@@ -127,6 +129,7 @@ impl Connection {
             wanted_bps: 0,
             rtt: None,
             loss: 0.0,
+            health: Gathered::default(),
             ssrc,
             session: (session, 0),
             reported_at: None,

@@ -53,6 +53,8 @@ pub struct Counters {
     pub trains: u64,
     /// Packets in those trains.
     pub packets: u64,
+    /// Bytes of those packets, without UDP and IP.
+    pub bytes: u64,
 }
 
 /// The SFU.
@@ -341,6 +343,7 @@ impl Engine {
             }
         };
         self.counters.trains += 1;
+        self.counters.bytes += self.out.len() as u64;
         self.counters.packets += segment_size.map_or(1, |size| self.out.len().div_ceil(size)) as u64;
         Some(Transmit { to, segment_size, contents: &self.out })
     }

@@ -157,6 +157,11 @@ impl Arrivals {
         before != self.missing.len()
     }
 
+    /// How many packets should have come and how many did, since the beginning.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.highest.map_or(0, |highest| highest + 1 - self.first), self.received)
+    }
+
     /// The figures for the next report; the lost fraction counts from the report before.
     pub(crate) fn figures(&mut self) -> Option<Figures> {
         let highest = self.highest?;

@@ -2,6 +2,7 @@
 //! Owned by a room, which feeds it opened packets; it forwards nothing itself.
 
 use crate::cache::{Cache, Kept};
+use crate::demand::Demand;
 use crate::nack::Arrivals;
 use crate::payload::{self, Picture};
 use crate::reports::Report;
@@ -155,6 +156,7 @@ pub(crate) struct Publication {
     pub(crate) section: PlannedSection,
     pub(crate) layers: Vec<Layer>,
     pub(crate) viewers: Vec<Viewer>,
+    pub(crate) demand: Demand,
     /// Allowed and on: what is not live is dropped at the door.
     pub(crate) live: bool,
     /// Whether the shell was told.
@@ -184,7 +186,8 @@ impl Publication {
         if layers.is_empty() {
             layers.push(Layer::new(section.kind, None));
         }
-        Self { owner, participant, source, section, layers, viewers: Vec::new(), live, told: false, made_at: now }
+        let (viewers, demand) = (Vec::new(), Demand::default());
+        Self { owner, participant, source, section, layers, viewers, demand, live, told: false, made_at: now }
     }
 
     pub(crate) fn video(&self) -> bool {

@@ -4,6 +4,7 @@
 use crate::cache::Kept;
 use crate::command::{Event, Refusal, SlotContent, SlotWish, Sources};
 use crate::connection::{Bound, Connection};
+use crate::demand;
 use crate::layers::{self, Wanted};
 use crate::outbox::{Held, Outbox};
 use crate::publication::{Media, Publication, Viewer};
@@ -428,6 +429,11 @@ impl Room {
             }
             Message::Report { ssrc, fraction_lost, last_report, delay } => {
                 connection.rtt = reports::round_trip(Clock::ntp(now_us), last_report, delay).or(connection.rtt);
+                let streams = connection.slots.iter_mut().flat_map(|slot| slot.streams_mut());
+                for stream in streams.filter(|stream| stream.ssrc == ssrc) {
+                    connection.health.report(fraction_lost, stream.unanswered());
+                    connection.health.round_trip((Clock::ntp(now_us) >> 16) as u32, last_report, delay);
+                }
                 let ours = connection.slots.iter().any(|slot| slot.video.as_ref().is_some_and(|v| v.ssrc == ssrc));
                 connection.loss = if ours { f32::from(fraction_lost) / 256.0 } else { connection.loss };
                 let sent = connection.sent.bps();
@@ -504,6 +510,7 @@ impl Room {
         (self.stale, self.slots_changed) = (false, true);
         for (_, publication) in self.publications.iter_mut() {
             publication.viewers.clear();
+            publication.demand.gather();
         }
         let mut waiting: Vec<Origin> = Vec::new();
         for (viewer, peer) in self.peers.iter_mut() {
@@ -516,6 +523,7 @@ impl Room {
         for origin in waiting {
             self.ask_key_frame(now, origin, Duration::ZERO, out);
         }
+        self.tell_demand(now, out);
     }
 
     /// What the slots of a peer carry now, as far as that is news.
@@ -619,9 +627,10 @@ fn assign_pictures(
         connection.slots.iter().zip(&keys).map(|(slot, key)| is_current(slot, key)).collect();
     let limit = connection.limit(now);
     connection.allowance.observe(now, limit);
+    let all = demand::note(connection, &keys, &wanted, publications);
     let chosen =
         layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
-    connection.wanted_bps = layers::need(&wanted, &layers::choose(&wanted, None));
+    connection.wanted_bps = layers::need(&all, &layers::choose(&all, None));
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };
         let comes = wanted[place].layers.iter().any(|layer| layer.active);

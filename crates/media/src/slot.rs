@@ -47,6 +47,10 @@ pub(crate) struct Stream {
     sent_us: i64,
     packets: u32,
     octets: u32,
+    /// Of which a receiver has told how they arrived.
+    answered: u32,
+    /// From layer to layer of the same picture, since it was last looked at.
+    pub(crate) switches: u32,
     reported_at: Option<Instant>,
     rtx_sequence: u16,
     again: (f64, Option<Instant>),
@@ -94,6 +98,8 @@ impl Stream {
             sent_us: 0,
             packets: 0,
             octets: 0,
+            answered: 0,
+            switches: 0,
             reported_at: None,
             rtx_sequence: (random >> 48) as u16 & 0x7fff,
             again: (AGAIN_BURST, None),
@@ -140,6 +146,7 @@ impl Stream {
             }
             self.section.codec_of(coming.codec)?; // without a common codec the stream stays empty
             self.rewriter.begin(origin, packet, self.step(coming));
+            self.switches += u32::from(self.current.is_some());
             (self.current, self.cut) = (Some(origin), false);
             self.reported_at = None; // the clock mapping has changed: tell it at once
         }
@@ -170,6 +177,11 @@ impl Stream {
             original: None,
             again,
         })
+    }
+
+    /// How many packets were sent since the last call: what a receiver report is about.
+    pub(crate) fn unanswered(&mut self) -> u32 {
+        self.packets.wrapping_sub(std::mem::replace(&mut self.answered, self.packets))
     }
 
     /// How far the timestamp moves on at a switch: the time between the two captures, or between the two packets where

@@ -3,6 +3,7 @@
 
 use crate::command::Event;
 use crate::connection::Connection;
+use crate::health::LOOK_TICKS;
 use crate::nack::Figures;
 use crate::outbox::Outbox;
 use crate::rewrite::Origin;
@@ -26,6 +27,7 @@ impl Room {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
         let calm = self.ticks.is_multiple_of(CALM);
+        let looks = self.ticks.is_multiple_of(LOOK_TICKS);
         self.ticks = self.ticks.wrapping_add(1);
         let mut keys = std::mem::take(&mut self.lively);
         if calm {
@@ -37,6 +39,12 @@ impl Room {
             self.stale |= self.keep_time(now, *key, calm);
         }
         self.settle(now, out);
+        if calm {
+            self.tell_demand(now, out);
+        }
+        if looks {
+            self.look_at_health(out);
+        }
         for key in &keys {
             self.wake_handshake(*key, out);
             self.watch_state(*key, out);

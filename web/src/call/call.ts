@@ -4,7 +4,7 @@
  * Made by features/meeting after joining; `leave` or a final goodbye ends it. Imports nothing of the interface.
  */
 import type { Command, ParticipantId, ServerMessage, SlotContent } from "../wire/room";
-import type { Joined, Source } from "../wire/types";
+import type { Joined, Quality, Source } from "../wire/types";
 import type { Devices } from "./devices";
 import { Watched } from "./emitter";
 import { maySend } from "./may";
@@ -14,7 +14,8 @@ import { EMPTY, me, type Notice, type RoomState, reduce, withNotice, withoutNoti
 import { SlotPlan, type Visible } from "./slots";
 import { Sound } from "./sound";
 import { Speaking } from "./speaking";
-import { Judge, type Quality, sample } from "./stats";
+import { between, type Figures, Judge, type Sample, sample, worse } from "./stats";
+import { affordable, type Budget, FULL_BUDGET, RoomBudget, rememberSaver, saverOn } from "./thrift";
 
 /** What this person sends now. */
 export interface Own {
@@ -50,6 +51,12 @@ export class Call {
   /** Who has the big picture. */
   readonly stage = new Watched<ParticipantId | null>(null);
   readonly quality = new Watched<Quality>("good");
+  /** The last two seconds in figures. */
+  readonly figures = new Watched<Figures | null>(null);
+  /** What can be shown, where line or device are too weak for everything. */
+  readonly budget = new Watched<Budget>(FULL_BUDGET);
+  /** Whether this person wants to save data. */
+  readonly saver = new Watched<boolean>(saverOn());
   readonly mediaState: Watched<MediaState>;
   /** The picture streams of the slots; a new object for each new connection. */
   readonly pictures = new Watched<ReadonlyMap<number, MediaStream>>(new Map());
@@ -61,6 +68,8 @@ export class Call {
   private readonly media: Media;
   private readonly speakers = new Speaking();
   private readonly judge = new Judge();
+  private readonly roomBudget = new RoomBudget();
+  private lastSample: Sample | null = null;
   private plan: SlotPlan | null = null;
   private visible: readonly Visible[] = [];
   private screenStream: MediaStream | null = null;
@@ -99,6 +108,7 @@ export class Call {
       },
     });
     this.mediaState = this.media.state;
+    this.spare();
   }
 
   start(): void {
@@ -186,6 +196,14 @@ export class Call {
     }, wait_ms);
   }
 
+  /** Saves data, or not: few and small pictures, the own camera as well. Kept in this browser. */
+  setSaver(on: boolean): void {
+    rememberSaver(on);
+    this.saver.set(on);
+    this.spare();
+    this.show(this.visible);
+  }
+
   /** The slot that carries this picture, if it has one. */
   slotOf(participant: ParticipantId, source: "camera" | "screen"): SlotContent | null {
     for (const content of this.room.get().slots.values()) {
@@ -229,6 +247,7 @@ export class Call {
       if (event.name === "speaking") this.speakingChanged(event.participants);
       else if (event.name === "ice_servers") this.media.setIceServers(event.ice_servers);
       else if (event.name === "silenced") void this.silenced(event.source);
+      else if (event.name === "wanted") this.media.want(event.source, event);
       else if (event.name === "person" || event.name === "left") this.updateStage();
     }
   }
@@ -238,7 +257,7 @@ export class Call {
     if (first || !this.plan) {
       const pictures = Math.max(1, Math.min(this.options.pictures, slotsMax));
       this.plan = new SlotPlan(pictures);
-      this.plan.show(this.visible);
+      this.plan.show(this.affordable());
       for (const kind of ["microphone", "camera"] as const) void this.sync(kind);
       this.media.start(pictures, SOUND_SLOTS);
     } else this.media.resume();
@@ -375,14 +394,42 @@ export class Call {
 
   private sendWishes(): void {
     if (!this.plan) return;
-    const changed = this.plan.show(this.visible);
+    const changed = this.plan.show(this.affordable());
     if (changed.length > 0) this.socket.subscribe(changed);
   }
 
   private async look(): Promise<void> {
     const { connection } = this.media;
     if (connection?.connectionState !== "connected") return;
-    this.quality.set(this.judge.look(await sample(connection, performance.now())));
+    const now = await sample(connection, this.media.midOf("camera"), performance.now());
+    const figures = this.lastSample === null ? null : between(this.lastSample, now);
+    this.lastSample = now;
+    if (figures === null) return;
+    this.figures.set(figures);
+    const { connections, you } = this.room.get();
+    // The server sees what comes of ours, we see what comes of the others'.
+    this.quality.set(worse(this.judge.look(figures), connections.get(you) ?? "good"));
+    const shown = this.affordable().filter(({ source }) => source === "camera").length;
+    const before = this.budget.get();
+    const budget = this.roomBudget.look(figures, this.quality.get(), shown);
+    if (
+      budget.tiles === before.tiles &&
+      budget.fps_max === before.fps_max &&
+      budget.cameras === before.cameras
+    )
+      return;
+    this.budget.set(budget);
+    this.spare();
+    this.show(this.visible);
+  }
+
+  private affordable(): Visible[] {
+    return affordable(this.visible, this.saver.get(), this.budget.get());
+  }
+
+  /** Lets the own camera send no more than person and device want. */
+  private spare(): void {
+    this.media.spare({ smallest: this.saver.get(), fps_max: this.budget.get().fps_max });
   }
 
   private stop(): void {

@@ -8,6 +8,7 @@ import type { PublishedSection, SlotSections } from "../wire/room";
 import type { Source } from "../wire/types";
 import { prefer } from "./codecs";
 import { Watched } from "./emitter";
+import { encodingsFor, GENEROUS, type Thrift, type Wanted } from "./layers";
 import { Refused } from "./room_socket";
 import { ufragOf } from "./sdp";
 
@@ -43,6 +44,10 @@ export class Media {
   private sounds = 0;
   private pc: RTCPeerConnection | null = null;
   private readonly tracks = new Map<Source, MediaStreamTrack>();
+  /** What anybody looks at, as the server said of this connection; before it has, everything is sent. */
+  private readonly wanted_of = new Map<Source, Wanted>();
+  private thrift = GENEROUS;
+  private applying: Promise<void> = Promise.resolve();
   private sending = new Map<Source, RTCRtpTransceiver>();
   private receiving: { slot: number; audio: RTCRtpTransceiver; video: RTCRtpTransceiver | null }[] = [];
   private serverUfrag: string | null = null;
@@ -53,6 +58,11 @@ export class Media {
 
   constructor(options: MediaOptions) {
     this.options = options;
+  }
+
+  /** The section that carries a source, for statistics. */
+  midOf(source: Source): string | null {
+    return this.sending.get(source)?.mid ?? null;
   }
 
   /** For statistics. */
@@ -98,6 +108,34 @@ export class Media {
     await this.sending.get(source)?.sender.replaceTrack(track);
   }
 
+  /** Sends of a camera or screen what is looked at, and no more. */
+  want(source: Source, wanted: Wanted): void {
+    this.wanted_of.set(source, wanted);
+    this.applyEncodings();
+  }
+
+  /** How much of the camera is sent at most. */
+  spare(thrift: Thrift): void {
+    this.thrift = thrift;
+    this.applyEncodings();
+  }
+
+  /** One after the other: parameters may only be set on the newest that were read. */
+  private applyEncodings(): void {
+    this.applying = this.applying.then(async () => {
+      for (const source of ["camera", "screen"] as const) {
+        const sender = this.sending.get(source)?.sender;
+        const parameters = sender?.getParameters();
+        if (!sender || !parameters) continue;
+        const thrift = source === "camera" ? this.thrift : GENEROUS;
+        const encodings = encodingsFor(parameters.encodings, this.wanted_of.get(source), thrift);
+        if (encodings === null) continue;
+        // A browser that cannot, or a connection that is being replaced: more is sent than needed, nothing worse.
+        await sender.setParameters({ ...parameters, encodings }).catch(() => {});
+      }
+    });
+  }
+
   /** Forgets the old connection and builds a new one, tracks included. */
   private rebuild(): void {
     this.clearTimer();
@@ -105,6 +143,7 @@ export class Media {
     this.negotiating = false;
     this.wanted = "no";
     this.serverUfrag = null;
+    this.wanted_of.clear();
     this.state.set(this.rebuilds === 0 ? "connecting" : "recovering");
     this.rebuilds += 1;
 
@@ -186,6 +225,7 @@ export class Media {
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
       if (this.pc !== pc) return;
       this.serverUfrag = ufrag;
+      this.applyEncodings();
       this.options.onNegotiated();
       // A first connection, or one that looks for a new path, has to come up in time.
       if (pc.connectionState !== "connected" || how === "restart") {
