@@ -9,6 +9,7 @@ import type { Devices } from "./devices";
 import { Watched } from "./emitter";
 import { maySend } from "./may";
 import { Media, type MediaState } from "./media";
+import { PathWatch, traffic } from "./path_watch";
 import { Refused, RoomSocket, type SocketState } from "./room_socket";
 import { EMPTY, me, type Notice, type RoomState, reduce, withNotice, withoutNotice } from "./room_store";
 import { SlotPlan, type Visible } from "./slots";
@@ -43,6 +44,7 @@ export interface CallOptions {
 const SOUND_SLOTS = 3;
 const WISH_DELAY_MS = 100;
 const STATS_EVERY_MS = 2_000;
+const PATH_EVERY_MS = 300;
 
 export class Call {
   readonly room = new Watched<RoomState>(EMPTY);
@@ -76,6 +78,8 @@ export class Call {
   private wishTimer: ReturnType<typeof setTimeout> | null = null;
   private speakTimer: ReturnType<typeof setTimeout> | null = null;
   private statsTimer: ReturnType<typeof setInterval> | null = null;
+  private pathTimer: ReturnType<typeof setInterval> | null = null;
+  private readonly path = new PathWatch();
   private readonly cleanUps: (() => void)[] = [];
   private sentTracks: Record<"microphone" | "camera", MediaStreamTrack | null> = {
     microphone: null,
@@ -121,6 +125,7 @@ export class Call {
     window.addEventListener("online", nudge);
     this.cleanUps.push(() => window.removeEventListener("online", nudge));
     this.statsTimer = setInterval(() => void this.look(), STATS_EVERY_MS);
+    this.pathTimer = setInterval(() => void this.watchPath(), PATH_EVERY_MS);
     this.socket.start();
   }
 
@@ -242,6 +247,9 @@ export class Call {
     if (message.type === "welcome") {
       this.media.setIceServers(message.ice_servers);
       this.entered(before.phase !== "in");
+    } else if (message.type === "bye") {
+      // A server that goes down takes its side of the media connection with it.
+      if (message.code === "shutting_down") this.media.lost();
     } else if (message.type === "event") {
       const { event } = message;
       if (event.name === "speaking") this.speakingChanged(event.participants);
@@ -432,9 +440,17 @@ export class Call {
     this.media.spare({ smallest: this.saver.get(), fps_max: this.budget.get().fps_max });
   }
 
+  /** Looks for a new path as soon as the one in use has died, if we send something that the server answers. */
+  private async watchPath(): Promise<void> {
+    const { connection } = this.media;
+    const { microphone, camera, screen } = this.own.get();
+    if (connection?.connectionState !== "connected" || !(microphone || camera || screen)) return;
+    if (this.path.look(performance.now(), await traffic(connection))) this.media.nudge();
+  }
+
   private stop(): void {
     for (const timer of [this.wishTimer, this.speakTimer]) if (timer !== null) clearTimeout(timer);
-    if (this.statsTimer !== null) clearInterval(this.statsTimer);
+    for (const timer of [this.statsTimer, this.pathTimer]) if (timer !== null) clearInterval(timer);
     for (const cleanUp of this.cleanUps.splice(0)) cleanUp();
     this.stopScreenTracks();
     this.media.stop();

@@ -51,6 +51,7 @@ export class Media {
   private sending = new Map<Source, RTCRtpTransceiver>();
   private receiving: { slot: number; audio: RTCRtpTransceiver; video: RTCRtpTransceiver | null }[] = [];
   private serverUfrag: string | null = null;
+  private forgotten = false;
   private negotiating = false;
   private wanted: "no" | "offer" | "restart" = "no";
   private rebuilds = 0;
@@ -82,9 +83,14 @@ export class Media {
     this.rebuild();
   }
 
+  /** The server has said that it forgets our connection. */
+  lost(): void {
+    this.forgotten = true;
+  }
+
   /** The room's connection came back: find out whether the server still knows ours. */
   resume(): void {
-    if (this.pc?.connectionState === "connected") void this.negotiate("offer");
+    if (this.pc?.connectionState === "connected" && !this.forgotten) void this.negotiate("offer");
     else this.rebuild();
   }
 
@@ -144,6 +150,7 @@ export class Media {
     this.wanted = "no";
     this.serverUfrag = null;
     this.wanted_of.clear();
+    this.forgotten = false;
     this.state.set(this.rebuilds === 0 ? "connecting" : "recovering");
     this.rebuilds += 1;
 

@@ -87,7 +87,7 @@ describe("the room's websocket", () => {
       fails-- > 0 ? Promise.reject(new Error("network")) : Promise.resolve("t"),
     );
     world.last.break();
-    await world.pass(10_000);
+    await world.pass(5_000);
     expect(world.sockets.length).toBe(2);
   });
 

@@ -20,7 +20,10 @@ import { EventLine, type Wire } from "./event_line";
 const PING_EVERY_MS = 2_500;
 const SILENCE_MAX_MS = 6_000;
 const OPEN_MAX_MS = 8_000;
+const BACKOFF_MIN_MS = 400;
 const BACKOFF_MAX_MS = 2_500;
+/** So many attempts come quickly: they fill the two seconds in which a server that restarts is back. */
+const QUICK_ATTEMPTS = 8;
 
 /** Goodbyes after which coming back is useless until the person does something. */
 const FINAL: ReadonlySet<Code> = new Set<Code>([
@@ -217,7 +220,10 @@ export class RoomSocket {
     }
     if (message.type === "bye") {
       if (FINAL.has(message.code)) this.end(message.code);
-      else this.drop();
+      else {
+        this.options.onMessage(message);
+        this.drop();
+      }
       return;
     }
     if (this.state.name !== "open" && (message.type === "welcome" || message.type === "waiting")) {
@@ -276,9 +282,10 @@ export class RoomSocket {
     if (this.state.name === "ended") return;
     this.quiet();
     if (this.state.name !== "lost") this.go({ name: "lost", since_ms: this.world.now() });
-    // The first attempt comes at once (a server that restarts is back within a second), spread so that a hundred
-    // people do not knock in the same millisecond; later ones double up to the maximum.
-    const ceiling = Math.min(BACKOFF_MAX_MS, 300 * 2 ** this.attempt);
+    // Spread so that a hundred people do not knock in the same millisecond; after the quick ones the waits double up to
+    // the maximum.
+    const slow = Math.max(0, this.attempt - QUICK_ATTEMPTS);
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** slow);
     this.attempt += 1;
     this.cancelRetry = this.world.after(
       ceiling * (0.3 + 0.7 * this.world.random()),
