@@ -556,8 +556,7 @@ fn assign_pictures(
         connection.slots.iter().zip(&keys).map(|(slot, key)| is_current(slot, key)).collect();
     let limit = connection.limit(now);
     connection.allowance.observe(now, limit);
-    let chosen =
-        layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
+    let chosen = layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
     connection.wanted_bps = layers::need(&wanted, &layers::choose(&wanted, None));
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };
