@@ -98,7 +98,9 @@ pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         order.sort_by_key(|picture| std::cmp::Reverse(wanted[*picture].height_px));
         for &picture in order.iter().rev() {
-            if used > budget && let Some(place) = places[picture].take() {
+            if used > budget
+                && let Some(place) = places[picture].take()
+            {
                 used -= bps(picture, place);
             }
         }

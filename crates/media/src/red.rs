@@ -38,7 +38,9 @@ impl Redundant {
     pub(crate) fn before(packet: &Kept, cache: &Cache) -> Self {
         let mut found = Self::default();
         for (place, block) in (1..).zip(&mut found.blocks) {
-            let Some((kept, _)) = packet.sequence.checked_sub(place).and_then(|number| cache.get(number)) else { break };
+            let Some((kept, _)) = packet.sequence.checked_sub(place).and_then(|number| cache.get(number)) else {
+                break;
+            };
             let offset = packet.timestamp.wrapping_sub(kept.timestamp);
             if kept.length == 0 || kept.length > LENGTH_MAX || offset > OFFSET_MAX {
                 break;
@@ -154,9 +156,8 @@ mod tests {
     #[test]
     fn a_gap_ends_what_can_be_carried() {
         let mut cache = Cache::new(8_000, 8_000);
-        let mut keep = |number, time| {
-            cache.keep(Instant::now(), number, time, false, Picture::default(), &[7; 20]).expect("kept")
-        };
+        let mut keep =
+            |number, time| cache.keep(Instant::now(), number, time, false, Picture::default(), &[7; 20]).expect("kept");
         keep(1, 960);
         let after_gap = keep(3, 2_880);
         let much_later = keep(4, 60_000);

@@ -628,8 +628,7 @@ fn assign_pictures(
     let limit = connection.limit(now);
     connection.allowance.observe(now, limit);
     let all = demand::note(connection, &keys, &wanted, publications);
-    let chosen =
-        layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
+    let chosen = layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
     connection.wanted_bps = layers::need(&all, &layers::choose(&all, None));
     for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
         let Some(stream) = connection.slots[place].video.as_mut() else { continue };

@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn we_read_what_the_oracle_writes() {
-        use SymbolTypeTcc::{PacketNotReceived as No, PacketReceivedLargeDelta as Large, PacketReceivedSmallDelta as Small};
+        use SymbolTypeTcc::{
+            PacketNotReceived as No, PacketReceivedLargeDelta as Large, PacketReceivedSmallDelta as Small,
+        };
         let delta = |type_tcc_packet, delta| RecvDelta { type_tcc_packet, delta };
         let message = TransportLayerCc {
             sender_ssrc: 1,

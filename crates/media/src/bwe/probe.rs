@@ -180,8 +180,7 @@ impl Prober {
 
 fn measure(cluster: &Cluster) -> Option<Shown> {
     let first = cluster.first?;
-    let (sent_us, arrived_us) =
-        (cluster.last.sent_us - first.sent_us, cluster.arrived_last_us - first.arrived_us);
+    let (sent_us, arrived_us) = (cluster.last.sent_us - first.sent_us, cluster.arrived_last_us - first.arrived_us);
     if (cluster.arrived as f64) < cluster.sent as f64 * ENOUGH || sent_us < LASTS_US / 2 || arrived_us <= 0 {
         return None;
     }

@@ -64,6 +64,8 @@ pub struct Sim {
     /// The first sound was sent in this step of 20 ms.
     pub sound_offset: u32,
     pub traces: bool,
+    /// The answer to the viewer's offer.
+    pub answer: String,
 }
 
 impl Sim {
@@ -89,6 +91,7 @@ impl Sim {
             frames: 0,
             sounds: 0,
             sound_offset: 0,
+            answer: String::new(),
             traces: std::env::var_os("WERKRAUM_TRACE").is_some(),
         };
         for number in 0..setting.publishers.len() {
@@ -98,6 +101,7 @@ impl Sim {
         let links = [Link::new(setting.down, setting.seed * 7 + 1), Link::new(setting.up, setting.seed * 7 + 2)];
         let answer = sim.join(setting.heights.len(), false, links, setting.feedback);
         sim.viewer = Viewer::new(slot_ssrcs(&answer, setting.heights.len() + 2), setting.feedback, setting.seed);
+        sim.answer = answer;
         for (place, height_px) in setting.heights.iter().enumerate() {
             sim.wish(place, *height_px);
         }
@@ -275,7 +279,8 @@ impl Sim {
                 (206, 1) => publisher.key_frame_asked(word(8)),
                 (205, 1) => {
                     for pair in rest[12..size].chunks(4) {
-                        let (first, mask) = (u16::from_be_bytes([pair[0], pair[1]]), u16::from_be_bytes([pair[2], pair[3]]));
+                        let (first, mask) =
+                            (u16::from_be_bytes([pair[0], pair[1]]), u16::from_be_bytes([pair[2], pair[3]]));
                         let more = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| first.wrapping_add(bit + 1));
                         for number in std::iter::once(first).chain(more) {
                             again.extend(publisher.again(word(8), number));
@@ -296,6 +301,16 @@ impl Sim {
     /// Pictures and sounds that were sent so far.
     pub fn published(&self) -> (u32, u32) {
         (self.frames as u32, self.sounds as u32)
+    }
+
+    /// Whether the viewer was told last that pictures flow in a slot.
+    pub fn told_picture(&self, slot: u8) -> Option<bool> {
+        let viewer = self.clients.last()?.id;
+        let all = self.events.iter().filter_map(|event| match event {
+            Event::Slots { participant, slots, .. } if *participant == viewer => Some(slots),
+            _ => None,
+        });
+        all.flatten().filter(|content| content.slot == slot).map(|content| content.picture).last()
     }
 
     pub fn panics(&self) -> u64 {

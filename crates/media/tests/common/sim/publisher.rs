@@ -1,8 +1,8 @@
 //! A model of a browser that publishes: three layers of VP8 by simulcast with sizes as an encoder makes them, key frames
 //! when asked, RTX for NACKs, and 20 ms of Opus. Each payload carries who made it, its number and when.
 
-use super::link::Random;
 use super::super::meeting::{CAMERA, MIC, OPUS, RTX, VP8};
+use super::link::Random;
 use std::collections::HashMap;
 
 pub const FRAME_MS: u64 = 33;
@@ -91,7 +91,16 @@ impl Publisher {
         }
     }
 
-    fn packet(&mut self, ssrc: u32, pt: u8, sequence: u16, time: u32, marker: bool, ext: &[u8], body: &[u8]) -> Vec<u8> {
+    fn packet(
+        &mut self,
+        ssrc: u32,
+        pt: u8,
+        sequence: u16,
+        time: u32,
+        marker: bool,
+        ext: &[u8],
+        body: &[u8],
+    ) -> Vec<u8> {
         self.transport_number = self.transport_number.wrapping_add(1);
         let mut block = vec![3 << 4 | 1];
         block.extend(self.transport_number.to_be_bytes());

@@ -1,9 +1,9 @@
 //! A model of a browser that looks on: transport-wide feedback every 50 to 100 ms, receiver reports, NACK at a gap and
 //! again, PLI when a picture is given up; and what came of it: pictures complete, decoded and when, sound in time.
 
+use super::super::meeting::{OPUS, RTX, SlotSsrcs, VP8};
 use super::link::Random;
 use super::publisher::{MARK_AT, MARK_BYTES, Mark};
-use super::super::meeting::{OPUS, RTX, SlotSsrcs, VP8};
 use std::collections::{BTreeMap, HashMap};
 
 const RED: u8 = 63;
@@ -75,10 +75,16 @@ fn extend(highest: u64, number: u16) -> u64 {
 
 impl Viewer {
     pub fn new(slots: Vec<SlotSsrcs>, feedback: bool, seed: u64) -> Self {
-        let videos: Vec<Video> =
-            slots.iter().filter(|slot| slot.video != 0).map(|slot| Video { ssrc: slot.video, ..Video::default() }).collect();
-        let seen =
-            Seen { pictures: vec![Vec::new(); videos.len()], decoded: vec![Vec::new(); videos.len()], ..Seen::default() };
+        let videos: Vec<Video> = slots
+            .iter()
+            .filter(|slot| slot.video != 0)
+            .map(|slot| Video { ssrc: slot.video, ..Video::default() })
+            .collect();
+        let seen = Seen {
+            pictures: vec![Vec::new(); videos.len()],
+            decoded: vec![Vec::new(); videos.len()],
+            ..Seen::default()
+        };
         Self {
             videos,
             slots,
@@ -162,10 +168,12 @@ impl Viewer {
         video.missing.remove(&number);
         video.received += u64::from(!again);
         let Some(mark) = payload.get(MARK_AT..MARK_AT + MARK_BYTES).and_then(Mark::read) else { return };
-        let picture = video
-            .pictures
-            .entry((mark.publisher, mark.number, mark.layer))
-            .or_insert(Picture { mark, parts: 0, first: None, complete_us: None });
+        let picture = video.pictures.entry((mark.publisher, mark.number, mark.layer)).or_insert(Picture {
+            mark,
+            parts: 0,
+            first: None,
+            complete_us: None,
+        });
         picture.parts |= 1 << (mark.part % 64);
         picture.first = Some(number - u64::from(mark.part));
         if picture.parts.count_ones() == u32::from(mark.parts) && picture.complete_us.is_none() {
