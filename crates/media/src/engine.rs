@@ -15,7 +15,7 @@ use crate::reports::Clock;
 use crate::room::Room;
 use crate::slab::{Key, Slab};
 use crate::tick::TICK;
-use crate::transport::Identity;
+use crate::transport::{CloseReason, Identity};
 use model::ids::{ParticipantId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +53,8 @@ pub struct Counters {
     pub trains: u64,
     /// Packets in those trains.
     pub packets: u64,
+    /// Connections that ended because the certificate was not the signalled one (S-31): a security event.
+    pub certificates_refused: u64,
 }
 
 /// The SFU.
@@ -255,6 +257,8 @@ impl Engine {
         let former = self.guarded(address.0, |room, outbox| room.disconnect(now, address.1, outbox)).flatten();
         self.demux.forget(address);
         if let Some(former) = former {
+            let refused = former.transport.close_reason() == Some(CloseReason::WrongFingerprint);
+            self.counters.certificates_refused += u64::from(refused);
             self.goodbye(former);
         }
     }
