@@ -36,26 +36,32 @@ pub struct Target {
 
 /// All of them.
 pub const ALL: [Target; 11] = [
-    Target { name: "stun", run: transport::stun, seeds: transport::stun_seeds, short: 20_000, bytes_max: 2_048 },
-    Target { name: "hello", run: transport::hello, seeds: transport::hello_seeds, short: 4_000, bytes_max: 8_192 },
-    Target { name: "rtp", run: rtp::rtp, seeds: rtp::rtp_seeds, short: 4_000, bytes_max: 4_096 },
-    Target { name: "rtcp", run: rtp::rtcp, seeds: rtp::rtcp_seeds, short: 4_000, bytes_max: 4_096 },
-    Target { name: "twcc", run: rtp::twcc, seeds: rtp::twcc_seeds, short: 4_000, bytes_max: 4_096 },
-    Target { name: "descriptor", run: rtp::descriptor, seeds: rtp::descriptor_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "stun", run: transport::stun, seeds: transport::stun_seeds, short: 250_000, bytes_max: 2_048 },
+    Target { name: "hello", run: transport::hello, seeds: transport::hello_seeds, short: 100_000, bytes_max: 8_192 },
+    Target { name: "rtp", run: rtp::rtp, seeds: rtp::rtp_seeds, short: 8_000, bytes_max: 4_096 },
+    Target { name: "rtcp", run: rtp::rtcp, seeds: rtp::rtcp_seeds, short: 8_000, bytes_max: 4_096 },
+    Target { name: "twcc", run: rtp::twcc, seeds: rtp::twcc_seeds, short: 8_000, bytes_max: 4_096 },
+    Target { name: "descriptor", run: rtp::descriptor, seeds: rtp::descriptor_seeds, short: 8_000, bytes_max: 4_096 },
     Target { name: "rtx", run: rtx::rtx, seeds: rtx::seeds, short: 4_000, bytes_max: 2_048 },
-    Target { name: "sdp", run: sdp::offer, seeds: sdp::seeds, short: 4_000, bytes_max: 65_600 },
-    Target { name: "pad_update", run: pads::update, seeds: pads::update_seeds, short: 20_000, bytes_max: 4_096 },
+    Target { name: "sdp", run: sdp::offer, seeds: sdp::seeds, short: 7_000, bytes_max: 65_600 },
+    Target { name: "pad_update", run: pads::update, seeds: pads::update_seeds, short: 200_000, bytes_max: 4_096 },
     Target {
         name: "pad_awareness",
         run: pads::awareness,
         seeds: pads::awareness_seeds,
-        short: 20_000,
+        short: 400_000,
         bytes_max: 4_096,
     },
-    Target { name: "pad_frames", run: pads::frames, seeds: pads::frames_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "pad_frames", run: pads::frames, seeds: pads::frames_seeds, short: 200_000, bytes_max: 4_096 },
 ];
 
 /// The target of this name.
 pub fn find(name: &str) -> Option<&'static Target> {
     ALL.iter().find(|target| target.name == name)
+}
+
+/// The inputs in a file that a failing stage has saved.
+pub fn row(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut plan = input::Plan::new(bytes);
+    std::iter::from_fn(|| (!plan.is_empty()).then(|| plan.chunk().to_vec())).collect()
 }

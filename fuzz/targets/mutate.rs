@@ -26,7 +26,8 @@ pub fn mutated(random: &mut Random, known: &[Vec<u8>], bytes_max: usize) -> Vec<
     let mut bytes = any(random);
     for _ in 0..1 << random.below(5) {
         let at = random.below(bytes.len() + 1);
-        let size = 1 + random.below(1 << random.below(6));
+        let largest = 1 << random.below(6);
+        let size = 1 + random.below(largest);
         let end = (at + size).min(bytes.len());
         match random.below(9) {
             0 => drop(bytes.drain(at..end)),

@@ -2,7 +2,7 @@
 //! feedback, dependency descriptors.
 
 use super::input::{Plan, chunk, short};
-use super::stage::{AV1, DESCRIPTOR, PUBLISHER, STEPS_MAX, Stage, VIEWER, VP9};
+use super::stage::{self, AV1, DESCRIPTOR, PUBLISHER, STEPS_MAX, Stage, VIEWER, VP9};
 use crate::common::meeting::{CAMERA, MIC, OPUS, RTX, VP8};
 use std::time::Duration;
 
@@ -13,30 +13,31 @@ fn time(plan: &mut Plan<'_>) -> Duration {
 /// RTP of the publisher (and of the viewer, who has nothing to publish but may try).
 pub fn rtp(bytes: &[u8]) {
     let mut plan = Plan::new(bytes);
-    let mut stage = Stage::new(plan.byte() & 1 != 0);
-    for n in 0..STEPS_MAX as u32 {
-        if plan.is_empty() {
-            break;
-        }
-        let how = plan.byte();
-        match how & 7 {
-            0 => stage.advance(time(&mut plan)),
-            1 => stage.media(n, u32::from(how >> 6)),
-            2 => {
-                let mut packet = plan.chunk().to_vec();
-                packet.resize(packet.len().max(12), 0);
-                packet[0] = 0x80 | packet[0] & 0x3f;
-                packet[1] = if (192..224).contains(&packet[1]) { VP8 } else { packet[1] };
-                stage.rtp(PUBLISHER, packet);
+    let simulcast = plan.byte() & 1 != 0;
+    stage::play(bytes, simulcast, |stage| {
+        for n in 0..STEPS_MAX as u32 {
+            if plan.is_empty() {
+                break;
             }
-            _ => {
-                let who = if how & 0x80 != 0 { VIEWER } else { PUBLISHER };
-                let packet = built(&mut stage, &mut plan, n);
-                stage.rtp(who, packet);
+            let how = plan.byte();
+            match how & 7 {
+                0 => stage.advance(time(&mut plan)),
+                1 => stage.media(n, u32::from(how >> 6)),
+                2 => {
+                    let mut packet = plan.chunk().to_vec();
+                    packet.resize(packet.len().max(12), 0);
+                    packet[0] = 0x80 | packet[0] & 0x3f;
+                    packet[1] = if (192..224).contains(&packet[1]) { VP8 } else { packet[1] };
+                    stage.rtp(PUBLISHER, packet);
+                }
+                _ => {
+                    let who = if how & 0x80 != 0 { VIEWER } else { PUBLISHER };
+                    let packet = built(stage, &mut plan, n);
+                    stage.rtp(who, packet);
+                }
             }
         }
-    }
-    stage.holds();
+    });
 }
 
 /// A packet whose parts are the input's.
@@ -108,32 +109,33 @@ pub fn rtp_seeds() -> Vec<Vec<u8>> {
 /// RTCP compounds of both.
 pub fn rtcp(bytes: &[u8]) {
     let mut plan = Plan::new(bytes);
-    let mut stage = Stage::new(plan.byte() & 1 != 0);
-    for n in 0..STEPS_MAX as u32 {
-        if plan.is_empty() {
-            break;
-        }
-        let how = plan.byte();
-        match how & 7 {
-            0 => stage.advance(time(&mut plan)),
-            1 | 2 => stage.media(n, u32::from(how >> 6)),
-            3 => {
-                let mut compound = plan.chunk().to_vec();
-                compound.resize(compound.len().max(8), 0);
-                (compound[0], compound[1]) = (0x80 | compound[0] & 0x3f, 192 + compound[1] % 32);
-                stage.rtcp(usize::from(how >> 7), compound);
+    let simulcast = plan.byte() & 1 != 0;
+    stage::play(bytes, simulcast, |stage| {
+        for n in 0..STEPS_MAX as u32 {
+            if plan.is_empty() {
+                break;
             }
-            _ => {
-                let who = usize::from(how >> 7);
-                let mut compound = Vec::new();
-                for _ in 0..1 + how / 8 % 4 {
-                    message(&stage, &mut plan, who, &mut compound);
+            let how = plan.byte();
+            match how & 7 {
+                0 => stage.advance(time(&mut plan)),
+                1 | 2 => stage.media(n, u32::from(how >> 6)),
+                3 => {
+                    let mut compound = plan.chunk().to_vec();
+                    compound.resize(compound.len().max(8), 0);
+                    (compound[0], compound[1]) = (0x80 | compound[0] & 0x3f, 192 + compound[1] % 32);
+                    stage.rtcp(usize::from(how >> 7), compound);
                 }
-                stage.rtcp(who, compound);
+                _ => {
+                    let who = usize::from(how >> 7);
+                    let mut compound = Vec::new();
+                    for _ in 0..1 + how / 8 % 4 {
+                        message(stage, &mut plan, who, &mut compound);
+                    }
+                    stage.rtcp(who, compound);
+                }
             }
         }
-    }
-    stage.holds();
+    });
 }
 
 fn message(stage: &Stage, plan: &mut Plan<'_>, who: usize, out: &mut Vec<u8>) {
@@ -176,39 +178,40 @@ pub fn rtcp_seeds() -> Vec<Vec<u8>> {
 /// Transport-wide feedback (RTPFB, format 15) of the viewer about what it gets, with right and wrong chunks.
 pub fn twcc(bytes: &[u8]) {
     let mut plan = Plan::new(bytes);
-    let mut stage = Stage::new(plan.byte() & 1 != 0);
-    let mut count = 0_u8;
-    for n in 0..STEPS_MAX as u32 {
-        if plan.is_empty() {
-            break;
-        }
-        let how = plan.byte();
-        match how & 3 {
-            0 => stage.advance(time(&mut plan)),
-            1 => stage.media(n, u32::from(how >> 6)),
-            _ => {
-                let slot = stage.meeting.clients[VIEWER].slots[0];
-                let mut body = Vec::new();
-                for ssrc in [1, slot.video] {
-                    body.extend(ssrc.to_be_bytes());
+    let simulcast = plan.byte() & 1 != 0;
+    stage::play(bytes, simulcast, |stage| {
+        let mut count = 0_u8;
+        for n in 0..STEPS_MAX as u32 {
+            if plan.is_empty() {
+                break;
+            }
+            let how = plan.byte();
+            match how & 3 {
+                0 => stage.advance(time(&mut plan)),
+                1 => stage.media(n, u32::from(how >> 6)),
+                _ => {
+                    let slot = stage.meeting.clients[VIEWER].slots[0];
+                    let mut body = Vec::new();
+                    for ssrc in [1, slot.video] {
+                        body.extend(ssrc.to_be_bytes());
+                    }
+                    let base = if how & 4 == 0 { u16::from(plan.byte()) } else { plan.word() };
+                    let statuses = if how & 8 == 0 { u16::from(plan.byte()) } else { plan.word() };
+                    let reference = if how & 16 == 0 { n / 4 } else { plan.long() };
+                    body.extend(base.to_be_bytes());
+                    body.extend(statuses.to_be_bytes());
+                    body.extend((reference << 8 | u32::from(count)).to_be_bytes());
+                    body.extend(plan.short());
+                    body.resize(body.len().next_multiple_of(4), 0);
+                    count = if how & 32 == 0 { count.wrapping_add(1) } else { plan.byte() };
+                    let mut compound = vec![0x8f, 205];
+                    compound.extend(((body.len() / 4) as u16).to_be_bytes());
+                    compound.extend(body);
+                    stage.rtcp(if how & 64 == 0 { VIEWER } else { PUBLISHER }, compound);
                 }
-                let base = if how & 4 == 0 { u16::from(plan.byte()) } else { plan.word() };
-                let statuses = if how & 8 == 0 { u16::from(plan.byte()) } else { plan.word() };
-                let reference = if how & 16 == 0 { n / 4 } else { plan.long() };
-                body.extend(base.to_be_bytes());
-                body.extend(statuses.to_be_bytes());
-                body.extend((reference << 8 | u32::from(count)).to_be_bytes());
-                body.extend(plan.short());
-                body.resize(body.len().next_multiple_of(4), 0);
-                count = if how & 32 == 0 { count.wrapping_add(1) } else { plan.byte() };
-                let mut compound = vec![0x8f, 205];
-                compound.extend(((body.len() / 4) as u16).to_be_bytes());
-                compound.extend(body);
-                stage.rtcp(if how & 64 == 0 { VIEWER } else { PUBLISHER }, compound);
             }
         }
-    }
-    stage.holds();
+    });
 }
 
 pub fn twcc_seeds() -> Vec<Vec<u8>> {
@@ -231,38 +234,38 @@ pub fn twcc_seeds() -> Vec<Vec<u8>> {
 /// the descriptor is cut out.
 pub fn descriptor(bytes: &[u8]) {
     let mut plan = Plan::new(bytes);
-    let mut stage = Stage::new(false);
-    for n in 0..STEPS_MAX as u32 {
-        if plan.is_empty() {
-            break;
+    stage::play(bytes, false, |stage| {
+        for n in 0..STEPS_MAX as u32 {
+            if plan.is_empty() {
+                break;
+            }
+            let how = plan.byte();
+            if how & 7 == 0 {
+                stage.advance(time(&mut plan));
+                continue;
+            }
+            if how & 7 == 1 {
+                stage.meeting.wish(VIEWER, 0, Some(PUBLISHER), u16::from(plan.byte()) * 5);
+                continue;
+            }
+            let descriptor = plan.short();
+            let mut block = vec![4, 1, b'1', DESCRIPTOR, descriptor.len() as u8];
+            block.extend(descriptor);
+            block.resize(block.len().next_multiple_of(4), 0);
+            let step = 1 + u16::from(how & 8 != 0);
+            let sequence = stage.sequence(CAMERA, step);
+            let codec = if how & 16 == 0 { AV1 } else { VP9 };
+            let mut packet = vec![0x90, how & 0x80 | codec];
+            packet.extend(sequence.to_be_bytes());
+            packet.extend((n / 2 * 3_000).to_be_bytes());
+            packet.extend(CAMERA.to_be_bytes());
+            packet.extend([0x10, 0]);
+            packet.extend(((block.len() / 4) as u16).to_be_bytes());
+            packet.extend(block);
+            packet.extend(if how & 32 == 0 { &[0x18, 0x0a, 0x0b, 0, 0, 0][..] } else { plan.short() });
+            stage.rtp(PUBLISHER, packet);
         }
-        let how = plan.byte();
-        if how & 7 == 0 {
-            stage.advance(time(&mut plan));
-            continue;
-        }
-        if how & 7 == 1 {
-            stage.meeting.wish(VIEWER, 0, Some(PUBLISHER), u16::from(plan.byte()) * 5);
-            continue;
-        }
-        let descriptor = plan.short();
-        let mut block = vec![4, 1, b'1', DESCRIPTOR, descriptor.len() as u8];
-        block.extend(descriptor);
-        block.resize(block.len().next_multiple_of(4), 0);
-        let step = 1 + u16::from(how & 8 != 0);
-        let sequence = stage.sequence(CAMERA, step);
-        let codec = if how & 16 == 0 { AV1 } else { VP9 };
-        let mut packet = vec![0x90, how & 0x80 | codec];
-        packet.extend(sequence.to_be_bytes());
-        packet.extend((n / 2 * 3_000).to_be_bytes());
-        packet.extend(CAMERA.to_be_bytes());
-        packet.extend([0x10, 0]);
-        packet.extend(((block.len() / 4) as u16).to_be_bytes());
-        packet.extend(block);
-        packet.extend(if how & 32 == 0 { &[0x18, 0x0a, 0x0b, 0, 0, 0][..] } else { plan.short() });
-        stage.rtp(PUBLISHER, packet);
-    }
-    stage.holds();
+    });
 }
 
 /// Bits, highest first.

@@ -2,7 +2,7 @@
 //! of a viewer who opens all that comes. Whatever the order, no number is used twice and what comes again is the same.
 
 use super::input::Plan;
-use super::stage::{PUBLISHER, STEPS_MAX, Stage, VIEWER};
+use super::stage::{self, PUBLISHER, STEPS_MAX, Stage, VIEWER};
 use crate::common::meeting::{CAMERA, Received};
 use model::source::Source;
 use std::collections::HashMap;
@@ -12,9 +12,16 @@ use werkraum_media::command::Command;
 pub fn rtx(bytes: &[u8]) {
     let mut plan = Plan::new(bytes);
     let simulcast = plan.byte() & 1 != 0;
-    let mut stage = Stage::new(simulcast);
-    let mut numbers = [0_u32; 3];
-    let mut again = 100_u16;
+    stage::play(bytes, simulcast, |stage| {
+        act(stage, &mut plan, simulcast);
+        stage.exchange(Duration::from_millis(100));
+        check(stage);
+    });
+}
+
+fn act(stage: &mut Stage, plan: &mut Plan<'_>, simulcast: bool) {
+    let mut numbers = stage.pictures;
+    let (start, mut again) = (numbers, numbers[0] as u16);
     for _ in 0..STEPS_MAX {
         if plan.is_empty() {
             break;
@@ -22,7 +29,7 @@ pub fn rtx(bytes: &[u8]) {
         let (how, value) = (plan.byte(), plan.byte());
         let layer = if simulcast { u32::from(how >> 6) % 3 } else { 0 };
         let n = &mut numbers[layer as usize];
-        let back = n.saturating_sub(u32::from(value >> 2));
+        let back = n.saturating_sub(u32::from(value >> 2)).max(start[layer as usize]);
         let key = |n: u32| n.is_multiple_of(8);
         let part = u32::from(value & 1);
         let meeting = &mut stage.meeting;
@@ -65,9 +72,7 @@ pub fn rtx(bytes: &[u8]) {
             _ => stage.exchange(Duration::from_millis(u64::from(value) / 2)),
         }
     }
-    stage.exchange(Duration::from_millis(100));
-    check(&stage);
-    stage.holds();
+    stage.pictures = numbers;
 }
 
 /// What the viewer got, picture by picture.

@@ -1,10 +1,17 @@
 //! A whole engine with a publisher and a viewer who are really connected (ICE, DTLS, SRTP), for targets whose input is
 //! what those two send once they have keys. Datagrams go straight in, sealed here, so that any plaintext is possible.
+//!
+//! Shaking hands costs more than most inputs, so a stage is used for several, with new publications and slots for each;
+//! when one fails, all that the stage has seen is saved, to be tried again by `cargo xtask fuzz NAME --replay FILE`.
 
+use super::input::chunk;
 use super::seal::Sealer;
 use crate::common::meeting::{self, CAMERA, MIC, Meeting};
 use model::source::Source;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 use werkraum_media::command::{Command, Event, Offer, Reply};
 
@@ -20,16 +27,67 @@ pub const DESCRIPTOR: u8 = 12;
 pub const STEPS_MAX: usize = 64;
 /// Virtual time of one plan: less than a lost consent.
 const TIME_MAX: Duration = Duration::from_secs(25);
+/// Inputs that one stage sees.
+const USES_MAX: usize = 50;
+
+thread_local! {
+    static STAGES: RefCell<[Option<Stage>; 2]> = const { RefCell::new([None, None]) };
+    /// What the stage in use has seen.
+    static SEEN: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Plays an input on a stage (`simulcast`: of a publisher with three sizes), and checks what must hold afterwards.
+pub fn play(bytes: &[u8], simulcast: bool, act: impl FnOnce(&mut Stage)) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let former = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            save();
+            former(info);
+        }));
+    });
+    let place = usize::from(simulcast);
+    // Taken out, so that one that has failed is not used again.
+    let kept = STAGES.with_borrow_mut(|stages| stages[place].take()).filter(|stage| stage.seen.len() < USES_MAX);
+    let mut stage = match kept {
+        Some(mut stage) => {
+            stage.renew();
+            stage
+        }
+        None => Stage::new(simulcast),
+    };
+    stage.seen.push(bytes.to_vec());
+    SEEN.set(std::mem::take(&mut stage.seen));
+    act(&mut stage);
+    stage.holds();
+    stage.seen = SEEN.take();
+    STAGES.with_borrow_mut(|stages| stages[place] = Some(stage));
+}
+
+/// Saves what the failing stage has seen, if there is a place for it.
+fn save() {
+    let seen = SEEN.take();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("fuzz/crashes"));
+    if let Some(folder) = folder.into_iter().find(|folder| folder.is_dir()).filter(|_| !seen.is_empty()) {
+        let bytes: Vec<u8> = seen.iter().flat_map(|input| chunk(input)).collect();
+        let name = format!("stage-{:x}", bytes.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte)));
+        // A failure without its file is still a failure.
+        let _ = std::fs::write(folder.join(name), bytes);
+    }
+}
 
 pub struct Stage {
     pub meeting: Meeting,
     sealers: [Sealer; 2],
     sequences: HashMap<u32, u16>,
+    /// The next picture of each size, for targets that count pictures.
+    pub pictures: [u32; 3],
     passed: Duration,
+    seen: Vec<Vec<u8>>,
 }
 
 impl Stage {
-    pub fn new(simulcast: bool) -> Self {
+    fn new(simulcast: bool) -> Self {
         let mut meeting = Meeting::new();
         for layers in [simulcast, false] {
             meeting.join(1, layers);
@@ -41,20 +99,56 @@ impl Stage {
             }),
             meeting,
             sequences: HashMap::new(),
+            pictures: [0; 3],
             passed: Duration::ZERO,
+            seen: Vec::new(),
         };
-        for who in [PUBLISHER, VIEWER] {
-            let client = &stage.meeting.clients[who];
-            let (participant, offer) =
-                (client.id, with_layered_codecs(meeting::offer(&client.peer, 1, client.simulcast)));
-            let room = stage.meeting.room;
-            let Reply::Answer(_) = stage.meeting.command(Command::Offer { room, participant, offer }) else {
-                panic!("no answer")
-            };
-        }
-        stage.meeting.wish(VIEWER, 0, Some(PUBLISHER), 360);
-        stage.advance(Duration::ZERO);
+        stage.set();
         stage
+    }
+
+    /// Everything but the connections anew.
+    fn renew(&mut self) {
+        self.passed = Duration::ZERO;
+        // Numbers of packets go on, since SRTP takes each only once.
+        self.pictures = self.pictures.map(|n| n.next_multiple_of(8) + 8);
+        for who in [PUBLISHER, VIEWER] {
+            self.meeting.clients[who].peer.check();
+            self.offer(who, |offer| {
+                offer.publish.clear();
+                offer.slots.clear();
+            });
+            let client = &mut self.meeting.clients[who];
+            client.received.clear();
+            client.rtcp.clear();
+            client.key_frames_asked.clear();
+            client.nacked.clear();
+        }
+        self.meeting.events.clear();
+        self.meeting.pass(Duration::from_millis(40));
+        self.set();
+    }
+
+    fn offer(&mut self, who: usize, change: impl FnOnce(&mut Offer)) -> String {
+        let client = &self.meeting.clients[who];
+        let mut offer = with_layered_codecs(meeting::offer(&client.peer, 1, client.simulcast));
+        change(&mut offer);
+        let (room, participant) = (self.meeting.room, client.id);
+        let Reply::Answer(answer) = self.meeting.command(Command::Offer { room, participant, offer }) else {
+            panic!("no answer")
+        };
+        answer
+    }
+
+    fn set(&mut self) {
+        let (room, participant) = (self.meeting.room, self.meeting.clients[PUBLISHER].id);
+        self.meeting.command(Command::SetOn { room, participant, source: Source::Camera, on: true });
+        for who in [PUBLISHER, VIEWER] {
+            let answer = self.offer(who, |_| {});
+            self.meeting.clients[who].slots = meeting::slot_ssrcs(&answer, 3);
+        }
+        self.meeting.wish(VIEWER, 0, Some(PUBLISHER), 360);
+        self.advance(Duration::ZERO);
     }
 
     /// The next sequence number of a stream, `step` further on.
@@ -141,8 +235,8 @@ impl Stage {
         }
     }
 
-    /// What must hold whatever came: nothing failed, both are still connected and still served.
-    pub fn holds(mut self) {
+    /// What must hold whatever came: nothing failed, both are still connected.
+    fn holds(&mut self) {
         self.advance(Duration::from_millis(50));
         assert_eq!(self.meeting.engine.counters().panics, 0, "the engine failed (S-25)");
         let ended = |event: &Event| matches!(event, Event::Disconnected { .. } | Event::Failed { .. });
@@ -150,9 +244,6 @@ impl Stage {
             assert!(!ended(&event), "a packet ended a session (S-30): {event:?}");
         }
         assert!(!self.meeting.events.iter().any(ended), "a packet ended a session (S-30)");
-        let (room, participant) = (self.meeting.room, self.meeting.clients[PUBLISHER].id);
-        self.meeting.command(Command::SetOn { room, participant, source: Source::Camera, on: false });
-        self.advance(Duration::from_millis(10));
     }
 }
 

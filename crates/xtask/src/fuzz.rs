@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// How long each of them.
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// Only try this file.
+    /// Only try this file (of the corpus, or of `fuzz/crashes`).
     #[arg(long)]
     replay: Option<PathBuf>,
 }
@@ -53,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let names = || all().iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
     ensure!(!wanted.is_empty(), "no target {:?}; there are {}, or all", arguments.name, names());
     if let Some(file) = &arguments.replay {
-        (wanted[0].run)(&fs::read(file).with_context(|| format!("reading {}", file.display()))?);
+        let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        // What a stage had seen is a row of inputs.
+        let is_row = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("stage-"));
+        let inputs = if is_row { targets::row(&bytes) } else { vec![bytes] };
+        inputs.iter().for_each(|input| (wanted[0].run)(input));
         return Ok(ExitCode::SUCCESS);
     }
     let binary = build()?;
