@@ -2,6 +2,7 @@
 //!
 //! One test binary for all, so that they are linked once. Shared helpers belong in `crates/testkit`.
 
+mod aiortc;
 mod capacity;
 mod certificates;
 mod deletion;

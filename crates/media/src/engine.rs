@@ -15,7 +15,7 @@ use crate::reports::Clock;
 use crate::room::Room;
 use crate::slab::{Key, Slab};
 use crate::tick::TICK;
-use crate::transport::Identity;
+use crate::transport::{CloseReason, Identity};
 use model::ids::{ParticipantId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +55,8 @@ pub struct Counters {
     pub packets: u64,
     /// Bytes of those packets, without UDP and IP.
     pub bytes: u64,
+    /// Connections that ended because the certificate was not the signalled one (S-31): a security event.
+    pub certificates_refused: u64,
 }
 
 /// The SFU.
@@ -257,6 +259,8 @@ impl Engine {
         let former = self.guarded(address.0, |room, outbox| room.disconnect(now, address.1, outbox)).flatten();
         self.demux.forget(address);
         if let Some(former) = former {
+            let refused = former.transport.close_reason() == Some(CloseReason::WrongFingerprint);
+            self.counters.certificates_refused += u64::from(refused);
             self.goodbye(former);
         }
     }

@@ -1,13 +1,15 @@
 //! `cargo xtask`: measurements, proofs and generated files. Run by people and by `./run`; never part of the server.
 
-// The client of the engine's tests names the engine by its package.
+// The client of the engine's tests, and the fuzz targets, name the engines by their packages.
 extern crate media as werkraum_media;
+extern crate pads as werkraum_pads;
 
 mod bench_media;
 mod bench_pads;
 mod codegen;
 #[path = "../../media/tests/common/mod.rs"]
 mod common;
+mod fuzz;
 mod prove;
 mod prove_browsers;
 mod server_media;
@@ -32,6 +34,8 @@ enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Fuzz a target of `fuzz/targets`, guided by coverage; prints `name=value` lines and fails at the first crash.
+    Fuzz(fuzz::Arguments),
     /// Try what is promised under attack or crash; prints `name=value` lines and fails when a limit does not hold.
     Prove {
         #[command(subcommand)]
@@ -60,6 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Codegen => codegen::run().map(|()| ExitCode::SUCCESS),
         Task::Bench { what: Bench::Media { json } } => bench_media::run(json.as_deref()),
         Task::Bench { what: Bench::Pads { json } } => bench_pads::run(json.as_deref()),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Prove { what } => prove::run(what),
     }
 }

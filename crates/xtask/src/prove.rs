@@ -3,9 +3,10 @@
 
 use crate::prove_browsers;
 use clap::Subcommand;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use testkit::proofs::{Proof, kills, lobby, stranger};
+use testkit::proofs::{Proof, aiortc, kills, lobby, stranger};
 
 #[derive(Subcommand)]
 pub(crate) enum What {
@@ -43,6 +44,8 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 20)]
         times: u32,
     },
+    /// Independent participants (aiortc in Python) join by the documented protocol, send and receive.
+    Aiortc,
 }
 
 /// Runs a proof and prints its figures.
@@ -64,6 +67,11 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
                 Box::pin(stranger::run(binary, stranger::Size { datagrams, frames })).await
             }
             What::Lobby { seconds } => Box::pin(lobby::run(binary, Duration::from_secs(seconds))).await,
+            What::Aiortc => {
+                let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+                let environment = root.join("target/python-aiortc");
+                Box::pin(aiortc::run(binary, &root.join("tests/python"), &environment)).await
+            }
             What::Kills { count } => Box::pin(kills::run(binary, count)).await,
             What::UdpBlocked { .. } | What::Reconnect { .. } => Ok(Proof::default()),
         }

@@ -221,7 +221,7 @@ pub enum SdpError {
     /// A mid is missing, twice there, or longer than 32 characters.
     #[error("sections are not named well")]
     Mid,
-    /// ICE credentials are missing, malformed or differ between sections.
+    /// ICE credentials are missing or malformed in the section that the bundle uses.
     #[error("no usable ICE credentials")]
     Ice,
     /// No sha-256 fingerprint, or several different ones (S-31).
