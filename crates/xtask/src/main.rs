@@ -1,15 +1,9 @@
 //! `cargo xtask`: measurements, proofs and generated files. Run by people and by `./run`; never part of the server.
 
-// The client of the engine's tests names the engine by its package.
-extern crate media as werkraum_media;
-
 mod bench_media;
 mod bench_pads;
 mod codegen;
-#[path = "../../media/tests/common/mod.rs"]
-mod common;
 mod prove;
-mod server_media;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -40,12 +34,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Forwarding: one publisher to 50 subscribers over UDP on loopback.
-    Media {
-        /// Also write the figures as a JSON object.
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+    /// Forwarding, beside the floor and beside other servers: the real server, many viewers over UDP on loopback.
+    Media(bench_media::Options),
     /// Pads: 50 people type in one pad of the real server.
     Pads {
         /// Also write the figures as a JSON object.
@@ -57,7 +47,7 @@ enum Bench {
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Codegen => codegen::run().map(|()| ExitCode::SUCCESS),
-        Task::Bench { what: Bench::Media { json } } => bench_media::run(json.as_deref()),
+        Task::Bench { what: Bench::Media(options) } => bench_media::run(options),
         Task::Bench { what: Bench::Pads { json } } => bench_pads::run(json.as_deref()),
         Task::Prove { what } => prove::run(what),
     }
