@@ -6,7 +6,7 @@
 
 use super::connection::{self, Ending};
 use super::line::{EventLine, Line};
-use super::upgrade::{Door, comes_from_us, enter, refuse};
+use super::upgrade::{Door, enter, own_host, refuse};
 use crate::http::unproven::Unproven;
 use crate::random;
 use axum::Extension;
@@ -57,9 +57,7 @@ pub(super) async fn open(
     headers: HeaderMap,
     hello: Bytes,
 ) -> Response {
-    if !comes_from_us(&door, &headers) {
-        return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin);
-    }
+    let Some(host) = own_host(&door, &headers) else { return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin) };
     let (stream, chunks) = mpsc::channel::<Bytes>(QUEUE_MAX);
     let (posts, posted) = mpsc::channel(QUEUE_MAX);
     let (answer, answered) = oneshot::channel();
@@ -67,7 +65,7 @@ pub(super) async fn open(
     // A task of its own: whoever is given a seat leaves it again, also when this request is given up.
     tokio::spawn(async move {
         let entered = match std::str::from_utf8(&hello) {
-            Ok(text) if text.len() <= limits::FRAME_UNAUTHENTICATED_BYTES_MAX => enter(&door.rooms, text).await,
+            Ok(text) if text.len() <= limits::FRAME_UNAUTHENTICATED_BYTES_MAX => enter(&door.rooms, text, &host).await,
             Ok(_) => Err(Ending::Bye(Code::TooLarge)),
             Err(_) => Err(Ending::Bye(Code::Malformed)),
         };
@@ -123,7 +121,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     messages: Bytes,
 ) -> Response {
-    if !comes_from_us(&door, &headers) {
+    if own_host(&door, &headers).is_none() {
         return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin);
     }
     let secret = headers.get(LINE).and_then(|secret| URL_SAFE_NO_PAD.decode(secret).ok());

@@ -37,14 +37,14 @@ pub fn router(rooms: Rooms, origin: &str) -> Router {
         .with_state(Door { rooms, lines: events::Lines::default(), origin: origin.into() })
 }
 
-/// Whether a browser says that one of our own pages asks (S-17).
-pub(super) fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+/// The host and port of the page that asks, when it is one of our own (S-17); TURN is at the same.
+pub(super) fn own_host(door: &Door, headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?.to_str().ok()?;
     // A host under which we answer (`http/hosts.rs` refused all others) is an origin of ours, too.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    origin.is_some_and(|origin| {
-        origin == &*door.origin || origin.strip_prefix("https://").is_some_and(|name| Some(name) == host)
-    })
+    let name = origin.strip_prefix("https://");
+    let ours = origin == &*door.origin || name.is_some_and(|name| Some(name) == host);
+    ours.then(|| name.unwrap_or_default().to_owned())
 }
 
 pub(super) fn refuse(status: StatusCode, code: Code) -> Response {
@@ -57,11 +57,7 @@ async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if !comes_from_us(&door, &headers) {
-        return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin);
-    }
-    // Proven to be one of ours above; TURN is at the same name and port.
-    let host = origin.and_then(|origin| origin.strip_prefix("https://")).unwrap_or_default().to_owned();
+    let Some(host) = own_host(&door, &headers) else { return refuse(StatusCode::FORBIDDEN, Code::ForeignOrigin) };
     upgrade
         .max_message_size(limits::FRAME_ROOM_BYTES_MAX)
         .max_frame_size(limits::FRAME_ROOM_BYTES_MAX)
@@ -89,13 +85,14 @@ async fn hello(
 ) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
     let first = tokio::time::timeout(Duration::from_millis(limits::HELLO_TIMEOUT_MS), first_text(socket));
     let text = first.await.map_err(|_| Ending::Bye(Code::HelloExpected))??;
-    enter(rooms, &text).await
+    enter(rooms, &text, host).await
 }
 
 /// Takes a hello: whoever has a ticket gets a seat.
 pub(super) async fn enter(
     rooms: &Rooms,
     hello: &str,
+    host: &str,
 ) -> Result<(crate::rooms::Seat, crate::rooms::OutboxReader), Ending> {
     let ClientMessage::Hello { ticket, protocol } = dispatch::read(hello).map_err(Ending::Bye)? else {
         return Err(Ending::Bye(Code::HelloExpected));

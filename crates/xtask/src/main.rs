@@ -12,7 +12,6 @@ mod common;
 mod fuzz;
 mod prove;
 mod prove_browsers;
-mod server_media;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,12 +44,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Forwarding: one publisher to 50 subscribers over UDP on loopback.
-    Media {
-        /// Also write the figures as a JSON object.
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+    /// Forwarding, beside the floor and beside other servers: the real server, many viewers over UDP on loopback.
+    Media(bench_media::Options),
     /// Pads: 50 people type in one pad of the real server.
     Pads {
         /// Also write the figures as a JSON object.
@@ -62,7 +57,7 @@ enum Bench {
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Codegen => codegen::run().map(|()| ExitCode::SUCCESS),
-        Task::Bench { what: Bench::Media { json } } => bench_media::run(json.as_deref()),
+        Task::Bench { what: Bench::Media(options) } => bench_media::run(options),
         Task::Bench { what: Bench::Pads { json } } => bench_pads::run(json.as_deref()),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Prove { what } => prove::run(what),
