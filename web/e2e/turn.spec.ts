@@ -23,8 +23,9 @@ async function ways(): Promise<string[]> {
   for (const connection of window.storyConnections) {
     const reports = await connection.getStats();
     for (const report of reports.values()) {
-      if (report.type !== "candidate-pair" || !report.nominated || report.state !== "succeeded") continue;
-      const local = reports.get(report.localCandidateId);
+      if (report.type !== "transport" || !report.selectedCandidatePairId) continue;
+      const pair = reports.get(report.selectedCandidatePairId);
+      const local = reports.get(pair?.localCandidateId);
       found.push(`${local?.candidateType} ${local?.relayProtocol}`);
     }
   }

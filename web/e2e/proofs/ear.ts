@@ -6,8 +6,61 @@ declare global {
   interface Window {
     /** The moments of the last minutes at which the tone was heard. */
     proofHeard: number[];
+    /** What the client did, for a silence that was too long. */
+    proofSteps: { at: number; step: string }[];
   }
 }
+
+/** Runs in the page: notes what the client does to come back. */
+function keepSteps(): void {
+  window.proofSteps = [];
+  const note = (step: string) => {
+    window.proofSteps.push({ at: Math.round(performance.now()), step });
+    if (window.proofSteps.length > 500) window.proofSteps.splice(0, 250);
+  };
+  const Connection = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Connection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      note("connection made");
+      this.addEventListener("connectionstatechange", () => note(`connection ${this.connectionState}`));
+      this.addEventListener("iceconnectionstatechange", () => note(`ice ${this.iceConnectionState}`));
+      this.addEventListener("signalingstatechange", () => note(`signaling ${this.signalingState}`));
+    }
+  };
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      note("socket made");
+      this.addEventListener("open", () => note("socket open"));
+      this.addEventListener("close", (event) => note(`socket closed ${event.code}`));
+    }
+  };
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    note("fetch");
+    try {
+      const answer = await ask(...asked);
+      note(`fetched ${answer.status}`);
+      return answer;
+    } catch (reason) {
+      note("fetch failed");
+      throw reason;
+    }
+  };
+}
+
+/** What the client did since `from`, relative to it. */
+export const stepsSince = (page: Page, from: number): Promise<string> =>
+  page.evaluate(
+    (from) =>
+      window.proofSteps
+        .filter(({ at }) => at >= from)
+        .map(({ at, step }) => `${Math.round(at - from)} ${step}`)
+        .join(", "),
+    from,
+  );
 
 /** Runs in the page after `keepConnections`. */
 function keepListening(pitch: number): void {
@@ -38,6 +91,7 @@ function keepListening(pitch: number): void {
 
 /** To be called before the first `goto`, after `listen`. */
 export async function openEar(page: Page): Promise<void> {
+  await page.addInitScript(keepSteps);
   await page.addInitScript(keepListening, TONE_HZ);
 }
 

@@ -5,7 +5,7 @@ import { Admin } from "../fixtures";
 import { listen } from "../media";
 import { prepare, tool } from "../people";
 import { keyOf, Werkraum } from "../server";
-import { moment, openEar, silenceSince } from "./ear";
+import { moment, openEar, silenceSince, stepsSince } from "./ear";
 import { note, percentile, print, summary } from "./figures";
 import { Network, SERVER_IP } from "./network";
 
@@ -138,7 +138,12 @@ async function prove(
       guestSilent.push(await silenceSince(guest, from, 4_000));
       trainerSilent.push(await silenceSince(trainer, fromTrainer, 4_000));
       await meeting.asBefore();
-      note(`${name} ${time}: ${guestSilent.at(-1)} ms, the other side ${trainerSilent.at(-1)} ms`);
+      const [own, others] = [guestSilent.at(-1) ?? 0, trainerSilent.at(-1) ?? 0];
+      note(`${name} ${time}: ${own} ms, the other side ${others} ms`);
+      if (Math.max(own, others) > SILENCE_MS_MAX) {
+        note(`there: ${await stepsSince(guest, from)}`);
+        note(`here: ${await stepsSince(trainer, fromTrainer)}`);
+      }
     }
     summary(`${name}_silence`, guestSilent);
     summary(`${name}_silence_of_the_others`, trainerSilent);

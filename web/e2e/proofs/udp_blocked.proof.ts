@@ -17,9 +17,10 @@ async function ways(): Promise<string[]> {
   for (const connection of window.storyConnections) {
     const reports = await connection.getStats();
     for (const report of reports.values()) {
-      if (report.type !== "candidate-pair" || !report.nominated || report.state !== "succeeded") continue;
-      const local = reports.get(report.localCandidateId);
-      const remote = reports.get(report.remoteCandidateId);
+      if (report.type !== "transport" || !report.selectedCandidatePairId) continue;
+      const pair = reports.get(report.selectedCandidatePairId);
+      const local = reports.get(pair?.localCandidateId);
+      const remote = reports.get(pair?.remoteCandidateId);
       found.push(
         local?.candidateType === "relay" ? `turn_${local.relayProtocol}` : `ice_${remote?.protocol}`,
       );
