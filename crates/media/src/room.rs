@@ -454,6 +454,9 @@ impl Room {
                 let rtt = connection.rtt.unwrap_or_default();
                 let others = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| sequence.wrapping_add(bit + 1));
                 for missing in std::iter::once(sequence).chain(others) {
+                    if connection.train.holds(ssrc, missing) {
+                        continue; // it has not left yet, and may give its number to another
+                    }
                     if let Some(again) = stream.resend(now, rtt, missing, publications) {
                         connection.train.push(now, again, true);
                         departs = true;

@@ -65,7 +65,7 @@ fn figures_both_ways_and_a_word_for_them() {
         meeting.pass(FRAME);
         if n % 50 == 40 {
             let seen = reported(&meeting, b, video);
-            let compound = report(video, if n > 300 { 64 } else { 0 }, seen);
+            let compound = report(video, if n > 300 { 24 } else { 0 }, seen);
             meeting.send_rtcp(b, &compound);
         }
     }
@@ -73,8 +73,8 @@ fn figures_both_ways_and_a_word_for_them() {
     // One of ten sounds, among three times as many packets.
     assert!((25..50).contains(&sent.loss_up_permille.expect("sent")), "{sent:?}");
     assert_eq!(sent.quality, Quality::Fair);
-    assert_eq!(got.loss_down_permille, Some(250));
-    assert_eq!(got.quality, Quality::Bad);
+    assert!((70..95).contains(&got.loss_down_permille.expect("sent")), "{got:?}");
+    assert_eq!(got.quality, Quality::Poor);
     assert_eq!((got.loss_up_permille, sent.loss_down_permille), (None, None), "nothing was sent that way");
     assert!(got.out_bps > 400_000 && sent.in_bps > 400_000, "{got:?} {sent:?}");
     assert!(got.round_trip_ms.is_some(), "{got:?}");
