@@ -34,6 +34,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) repaired: Option<u8>,
     pub(crate) level: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    pub(crate) descriptor: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -47,6 +48,7 @@ impl ExtensionIds {
                 repaired: take(ids.repaired, Extension::RepairedRid),
                 level: take(ids.level, Extension::AudioLevel),
                 transport_cc: take(ids.transport_cc, Extension::TransportCc),
+                descriptor: take(ids.descriptor, Extension::DependencyDescriptor),
             };
         }
         ids
@@ -226,9 +228,14 @@ impl Connection {
             let layer = publications
                 .get(segment.origin.publication)
                 .and_then(|publication| publication.layers.get(usize::from(segment.origin.layer)));
-            let Some((kept, payload)) = layer.and_then(|layer| layer.cache.get(segment.source)) else { continue };
+            let Some((kept, mut payload, descriptor)) = layer.and_then(|layer| layer.cache.get(segment.source)) else {
+                continue;
+            };
             let start = out.len();
-            let padding = if place == last { 0 } else { size - segment.size() };
+            let mut padding = if place == last { 0 } else { size - segment.size() };
+            if segment.empty {
+                (payload, padding) = (&[], padding + 1);
+            }
             Outgoing {
                 marker: segment.marker,
                 padded: padding > 0,
@@ -237,6 +244,7 @@ impl Connection {
                 timestamp: segment.numbers.timestamp,
                 ssrc: segment.ssrc,
                 send_time: segment.send_time.map(|id| (id, send_time)),
+                descriptor: segment.descriptor.map(|(id, _)| (id, descriptor, segment.numbers.picture)),
             }
             .write(out);
             if let Some(original) = segment.original {
@@ -244,7 +252,7 @@ impl Connection {
             }
             let body = out.len();
             out.extend_from_slice(payload);
-            if let Some(id) = kept.picture.id {
+            if let Some(id) = kept.picture.id.filter(|_| kept.picture.descriptor == 0 && !segment.empty) {
                 let at = body + usize::from(id.at);
                 if id.long {
                     out[at..at + 2].copy_from_slice(&(segment.numbers.picture | 0x8000).to_be_bytes());
@@ -252,7 +260,7 @@ impl Connection {
                     out[at] = segment.numbers.picture as u8 & 0x7f;
                 }
             }
-            if let Some(tl0) = kept.picture.tl0 {
+            if let Some(tl0) = kept.picture.tl0.filter(|_| !segment.empty) {
                 out[body + usize::from(tl0.at)] = segment.numbers.tl0;
             }
             if padding > 0 {

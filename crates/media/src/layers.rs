@@ -10,6 +10,8 @@ pub(crate) struct Layer {
     pub(crate) height: Option<u16>,
     /// What it needs.
     pub(crate) bps: u64,
+    /// There is one of the same size with more pictures in a second.
+    pub(crate) slow: bool,
 }
 
 /// One picture that a viewer wants.
@@ -21,14 +23,20 @@ pub(crate) struct Wanted {
     pub(crate) height_px: u16,
 }
 
-/// The active layers from small to large.
+/// The active layers from small to large. Those with fewer pictures in a second are steps below the smallest size only:
+/// a viewer loses size first, then movement (M6).
 fn ladder(layers: &[Layer]) -> Vec<u8> {
     let mut ladder: Vec<u8> = (0..).zip(layers).filter(|(_, layer)| layer.active).map(|(index, _)| index).collect();
     let known = ladder.iter().all(|index| layers[usize::from(*index)].height.is_some());
     // By height where all are known (a still picture has no bitrate worth comparing), by bitrate otherwise.
     ladder.sort_by_key(|index| {
         let layer = layers[usize::from(*index)];
-        if known { u64::from(layer.height.unwrap_or(0)) } else { layer.bps }
+        (if known { u64::from(layer.height.unwrap_or(0)) } else { layer.bps }, u64::from(!layer.slow) * layer.bps)
+    });
+    let smallest = ladder.first().and_then(|index| layers[usize::from(*index)].height);
+    ladder.retain(|index| {
+        let layer = layers[usize::from(*index)];
+        !layer.slow || layer.height == smallest
     });
     ladder
 }
@@ -42,7 +50,8 @@ fn best(wanted: &Wanted, ladder: &[u8]) -> usize {
         // Unknown: browsers halve from layer to layer, and cameras send 720 lines.
         None => 720_u32 >> (top - place) >= u32::from(wanted.height_px) * 4 / 5,
     };
-    (0..top).find(|place| enough(*place)).unwrap_or(top)
+    let slow = |place: usize| wanted.layers[usize::from(ladder[place])].slow;
+    (0..top).find(|place| enough(*place) && !slow(*place)).unwrap_or(top)
 }
 
 /// The layer for each picture within `budget_bps` (`None`: no limit is known). Everybody's smallest layer first, then
@@ -64,7 +73,7 @@ pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u
         let mut used: u64 = places.iter().enumerate().filter_map(|(p, place)| Some(bps(p, (*place)?))).sum();
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         order.sort_by_key(|picture| std::cmp::Reverse(wanted[*picture].height_px));
-        for step in 1..=2 {
+        for step in 1..ladders.iter().map(Vec::len).max().unwrap_or(1) {
             for &picture in &order {
                 let (Some(place), Some(target)) = (places[picture], targets[picture]) else { continue };
                 if place + 1 != step || target < step {
@@ -87,7 +96,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn camera(height_px: u16) -> Wanted {
-        let layer = |height, bps| Layer { active: true, height: Some(height), bps };
+        let layer = |height, bps| Layer { active: true, height: Some(height), bps, slow: false };
         // Not in order of size: rids may be named in any.
         Wanted { layers: vec![layer(720, 1_500_000), layer(180, 120_000), layer(360, 500_000)], height_px }
     }

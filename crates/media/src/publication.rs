@@ -3,8 +3,9 @@
 
 use crate::cache::{Cache, Kept};
 use crate::nack::Arrivals;
-use crate::payload::{self, Picture};
+use crate::payload::{self, Number, Picture};
 use crate::reports::Report;
+use crate::scalability::{Scalability, Seen};
 use crate::sdp::{CodecKind, Kind, PlannedSection};
 use crate::slab::Key;
 use model::ids::ParticipantId;
@@ -69,6 +70,8 @@ pub(crate) struct Layer {
     pub(crate) meter: Meter,
     pub(crate) heard_at: Option<Instant>,
     pub(crate) active: bool,
+    /// The layers inside it, where its packets tell of any.
+    pub(crate) scalability: Option<Box<Scalability>>,
     asked_at: Option<Instant>,
 }
 
@@ -89,6 +92,7 @@ impl Layer {
             meter: Meter::default(),
             heard_at: None,
             active: false,
+            scalability: None,
             asked_at: None,
         }
     }
@@ -112,9 +116,50 @@ impl Layer {
         }
     }
 
-    /// What the choice of layers has to know.
-    pub(crate) fn choice(&self) -> crate::layers::Layer {
-        crate::layers::Layer { active: self.active, height: self.height, bps: self.meter.bps() }
+    /// What can be had of it, and what the choice of layers has to know of each: the whole, or its decode targets.
+    fn choices(&self) -> impl Iterator<Item = (u8, crate::layers::Layer)> {
+        let layered = self.scalability.as_ref().filter(|layers| layers.is_layered());
+        let inside = layered.map(|layers| layers.choices()).unwrap_or_default();
+        let bps = self.meter.bps();
+        let whole = inside.is_empty().then(|| {
+            let target = self.scalability.as_ref().and_then(|layers| layers.nearest(u8::MAX, u8::MAX));
+            (target.unwrap_or(0), crate::layers::Layer { active: true, height: self.height, bps, slow: false })
+        });
+        let active = self.active;
+        inside.into_iter().chain(whole).map(move |(target, layer)| (target, crate::layers::Layer { active, ..layer }))
+    }
+
+    /// Notes where a packet's frame lies among the layers inside; gives the dependency descriptor that goes along.
+    fn look<'a>(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        (codec, media): (CodecKind, &Media<'a>),
+        picture: &mut Picture,
+        place: Option<crate::scalability::Place>,
+    ) -> &'a [u8] {
+        // VP8 and VP9 tell their layers in each payload, without a structure that can be lost.
+        let descriptor = media.descriptor.filter(|_| codec == CodecKind::Av1);
+        if self.scalability.is_none() && descriptor.is_none() && place.is_none() {
+            return &[];
+        }
+        let bytes = media.payload.len();
+        let seen = Seen { sequence, timestamp: media.timestamp, bytes, descriptor, place };
+        self.scalability.get_or_insert_default().take(now, &seen, picture);
+        let Some(descriptor @ [_, high, low, ..]) = descriptor else { return &[] };
+        let value = u16::from_be_bytes([*high, *low]);
+        picture.id = Some(Number { at: crate::descriptor::FRAME_NUMBER_AT, value, long: true });
+        descriptor
+    }
+
+    /// Whether a structure was lost since the last call: only a key frame helps.
+    pub(crate) fn takes_broken(&mut self) -> bool {
+        self.scalability.as_mut().is_some_and(|layers| layers.take_broken())
+    }
+
+    /// Whether the layers inside are others since the last call.
+    pub(crate) fn takes_changed(&mut self) -> bool {
+        self.scalability.as_mut().is_some_and(|layers| layers.take_changed())
     }
 }
 
@@ -149,6 +194,8 @@ pub(crate) struct Media<'a> {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) payload: &'a [u8],
+    /// The dependency descriptor in its header.
+    pub(crate) descriptor: Option<&'a [u8]>,
 }
 
 impl Publication {
@@ -175,6 +222,23 @@ impl Publication {
         if self.video() { 90_000 } else { 48_000 }
     }
 
+    /// The layers inside a layer.
+    pub(crate) fn layers(&self, layer: u8) -> Option<&Scalability> {
+        self.layers.get(usize::from(layer))?.scalability.as_deref()
+    }
+
+    /// What a viewer can be given, in the order of [`Self::step`].
+    pub(crate) fn choices(&self) -> Vec<crate::layers::Layer> {
+        self.layers.iter().flat_map(|layer| layer.choices().map(|(_, choice)| choice)).collect()
+    }
+
+    /// The layer and the decode target in it of one of [`Self::choices`].
+    pub(crate) fn step(&self, choice: u8) -> Option<(u8, u8)> {
+        let all = (0_u8..).zip(&self.layers);
+        let mut all = all.flat_map(|(number, layer)| layer.choices().map(move |(target, _)| (number, target)));
+        all.nth(usize::from(choice))
+    }
+
     /// Whether this source and this kind of section go together.
     pub(crate) fn fits(source: Source, kind: Kind) -> bool {
         match source {
@@ -194,11 +258,16 @@ impl Publication {
             return None;
         }
         layer.codec = Some(codec);
-        let picture = if video { payload::inspect(codec, media.payload) } else { Picture::default() };
+        let (mut picture, mut descriptor) = (Picture::default(), &[][..]);
+        if video {
+            let place;
+            (picture, place) = payload::inspect(codec, media.payload);
+            descriptor = layer.look(now, sequence, (codec, &media), &mut picture, place);
+        }
         if picture.key {
             layer.height = picture.height.or(layer.height);
             layer.arrivals.forget_before(sequence);
         }
-        layer.cache.keep(now, sequence, media.timestamp, media.marker, picture, media.payload)
+        layer.cache.keep(now, sequence, media.timestamp, media.marker, picture, [media.payload, descriptor])
     }
 }

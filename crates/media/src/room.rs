@@ -209,6 +209,7 @@ impl Room {
             timestamp: header.timestamp,
             marker: header.marker,
             payload: packet.get(header.payload.clone()).unwrap_or_default(),
+            descriptor: connection.ids.descriptor.and_then(|id| header.extension(packet, id)),
         };
         if rtx {
             // RFC 4588, clause 4; probes are RTX without any payload.
@@ -232,6 +233,8 @@ impl Room {
         if !layer.active {
             (layer.active, self.stale) = (true, true);
         }
+        self.stale |= layer.takes_changed();
+        let broken = layer.takes_broken();
         if publication.source == Source::Microphone {
             let silence = if media.payload.len() >= SPEECH_BYTES { 30 } else { 127 };
             let level = level.map_or(silence, |level| level & 0x7f);
@@ -240,7 +243,11 @@ impl Room {
         if self.stale {
             self.assign(now, out);
         }
-        self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &packet, out);
+        let origin = Origin { publication: bound.publication, layer: bound.layer };
+        self.forward(now, origin, &packet, out);
+        if broken {
+            self.ask_key_frame(now, origin, Duration::ZERO, out);
+        }
     }
 
     /// Whether the source of a stream was replaced (another SSRC for the same section and layer): then the publication
@@ -284,7 +291,8 @@ impl Room {
         let Some(codec) = layer.codec else { return };
         let (video, clock_hz) = (publication.video(), publication.clock_hz());
         let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-        let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us: self.clock.us(now) };
+        let layers = layer.scalability.as_deref();
+        let coming = Coming { origin, packet, codec, clock_hz, layers, captured_us, now_us: self.clock.us(now) };
         let publication = &*publication;
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {
@@ -495,7 +503,7 @@ fn assign_pictures(
         .zip(&keys)
         .map(|(slot, key)| {
             let publication = key.and_then(|key| publications.get(key));
-            let layers = publication.map(|p| p.layers.iter().map(crate::publication::Layer::choice).collect());
+            let layers = publication.map(Publication::choices);
             Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
         })
         .collect();
@@ -507,10 +515,12 @@ fn assign_pictures(
             continue;
         };
         // Nothing came yet: wait for the first layer that does.
-        let Some(layer) = layer else { continue };
+        let step = layer.zip(publications.get(publication)).and_then(|(choice, from)| from.step(choice));
+        let Some((layer, target)) = step else { continue };
         let origin = Origin { publication, layer };
         stream.want(Some(origin));
-        if stream.waits() {
+        stream.want_target(target, publications.get(publication).and_then(|from| from.layers(layer)));
+        if stream.waits(publications) {
             waiting.push(origin);
         }
         if let Some(publication) = publications.get_mut(publication) {

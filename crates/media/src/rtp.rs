@@ -99,10 +99,12 @@ impl Header {
 pub(crate) const FIXED_BYTES: usize = 12;
 /// Bytes of our own extension block on all that we send: one word of abs-send-time.
 pub(crate) const EXTENSIONS_BYTES: usize = 8;
+/// Longer elements need the two-byte form (RFC 8285, clause 4.3).
+const ONE_BYTE_FORM_MAX: usize = 16;
 
 /// The header of a packet that we send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct Outgoing<'a> {
     pub(crate) marker: bool,
     pub(crate) padded: bool,
     pub(crate) payload_type: u8,
@@ -111,22 +113,62 @@ pub(crate) struct Outgoing {
     pub(crate) ssrc: u32,
     /// The id of abs-send-time on this connection and its value (24 bit, 6.18 seconds); without it, no block.
     pub(crate) send_time: Option<(u8, u32)>,
+    /// The id of the dependency descriptor, its content, and the frame number that it shall have.
+    pub(crate) descriptor: Option<(u8, &'a [u8], u16)>,
 }
 
-impl Outgoing {
-    /// How long [`Self::write`] will be.
-    pub(crate) fn size(send_time: bool) -> usize {
-        FIXED_BYTES + if send_time { EXTENSIONS_BYTES } else { 0 }
+impl Outgoing<'_> {
+    /// How long [`Self::write`] will be; `descriptor`: the length of its content.
+    pub(crate) fn size(send_time: bool, descriptor: Option<usize>) -> usize {
+        match descriptor {
+            None => FIXED_BYTES + if send_time { EXTENSIONS_BYTES } else { 0 },
+            Some(length) => {
+                let head = if length > ONE_BYTE_FORM_MAX { 2 } else { 1 };
+                let time = if send_time { head + 3 } else { 0 };
+                FIXED_BYTES + 4 + (time + head + length).next_multiple_of(4)
+            }
+        }
+    }
+
+    /// Appends the block of a packet that has a dependency descriptor.
+    fn write_block(&self, out: &mut Vec<u8>, (id, content, frame): (u8, &[u8], u16)) {
+        let two_byte = content.len() > ONE_BYTE_FORM_MAX;
+        let size = Self::size(self.send_time.is_some(), Some(content.len())) - FIXED_BYTES;
+        let words = ((size / 4 - 1) as u16).to_be_bytes();
+        let end = out.len() + size;
+        out.extend_from_slice(if two_byte { &[0x10, 0x00] } else { &[0xbe, 0xde] });
+        out.extend_from_slice(&words);
+        let mut element = |id: u8, content: &[u8]| {
+            let length = content.len() as u8;
+            if two_byte {
+                out.extend_from_slice(&[id, length]);
+            } else {
+                out.push(id << 4 | length.wrapping_sub(1) & 0x0f);
+            }
+            out.extend_from_slice(content);
+        };
+        if let Some((id, time)) = self.send_time {
+            element(id, &time.to_be_bytes()[1..]);
+        }
+        element(id, content);
+        let number = out.len() - content.len() + usize::from(crate::descriptor::FRAME_NUMBER_AT);
+        if let Some(number) = out.get_mut(number..number + 2) {
+            number.copy_from_slice(&frame.to_be_bytes());
+        }
+        out.resize(end, 0);
     }
 
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(self.send_time.is_some()) << 4;
+        let extended = self.send_time.is_some() || self.descriptor.is_some();
+        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(extended) << 4;
         out.extend_from_slice(&[first, u8::from(self.marker) << 7 | self.payload_type & 0x7f]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.timestamp.to_be_bytes());
         out.extend_from_slice(&self.ssrc.to_be_bytes());
-        if let Some((id, time)) = self.send_time {
+        if let Some(descriptor) = self.descriptor {
+            self.write_block(out, descriptor);
+        } else if let Some((id, time)) = self.send_time {
             let [_, high, middle, low] = time.to_be_bytes();
             out.extend_from_slice(&[0xbe, 0xde, 0, 1, id << 4 | 2, high, middle, low]);
         }
@@ -149,9 +191,10 @@ mod tests {
             timestamp: 7,
             ssrc: 9,
             send_time: Some((3, 0x01_02_03)),
+            descriptor: None,
         };
         header.write(&mut out);
-        assert_eq!(out.len(), Outgoing::size(true));
+        assert_eq!(out.len(), Outgoing::size(true, None));
         out.extend([1, 2, 3, 0, 0, 3]);
         let read = Header::parse(&out).expect("valid");
         assert_eq!(
@@ -161,6 +204,33 @@ mod tests {
         assert_eq!(read.extension(&out, 3), Some(&[1, 2, 3][..]));
         assert_eq!(read.extension(&out, 4), None);
         assert_eq!(&out[read.payload], &[1, 2, 3]);
+    }
+
+    #[test]
+    fn a_descriptor_of_any_length_goes_along() {
+        let content: Vec<u8> = (0..=254).collect();
+        let times = |length| [(None, length), (Some((3, 0x01_02_03)), length)];
+        for (send_time, length) in (3..255).flat_map(times) {
+            let mut out = Vec::new();
+            let descriptor = Some((12, &content[..length], 0x0102));
+            Outgoing {
+                marker: false,
+                padded: false,
+                payload_type: 45,
+                sequence: 1,
+                timestamp: 2,
+                ssrc: 3,
+                send_time,
+                descriptor,
+            }
+            .write(&mut out);
+            assert_eq!(out.len(), Outgoing::size(send_time.is_some(), Some(length)));
+            out.push(42);
+            let read = Header::parse(&out).expect("valid");
+            assert_eq!(read.extension(&out, 12), Some(&content[..length]));
+            assert_eq!(read.extension(&out, 3), send_time.map(|_| &[1, 2, 3][..]));
+            assert_eq!(&out[read.payload], &[42]);
+        }
     }
 
     #[test]

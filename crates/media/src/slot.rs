@@ -7,7 +7,9 @@ use crate::publication::Publication;
 use crate::reports::Clock;
 use crate::rewrite::{Origin, Rewriter};
 use crate::rtcp;
+use crate::scalability::Scalability;
 use crate::sdp::{CodecKind, Extension, PlannedSection};
+use crate::selector::{Selector, Verdict};
 use crate::slab::Slab;
 use crate::train::Queued;
 use model::source::Source;
@@ -26,12 +28,16 @@ pub(crate) struct Stream {
     pub(crate) rtx_ssrc: u32,
     pub(crate) section: PlannedSection,
     send_time: Option<u8>,
+    /// The id of the dependency descriptor.
+    descriptor: Option<u8>,
     video: bool,
     pub(crate) rewriter: Rewriter,
     /// What it shall carry.
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
+    /// What of it, where it has layers inside.
+    selector: Option<Box<Selector>>,
     captured_us: Option<i64>,
     sent_us: i64,
     packets: u32,
@@ -48,6 +54,8 @@ pub(crate) struct Coming<'a> {
     pub(crate) packet: &'a Kept,
     pub(crate) codec: CodecKind,
     pub(crate) clock_hz: u32,
+    /// The layers inside the origin.
+    pub(crate) layers: Option<&'a Scalability>,
     /// When it was captured, on the server's clock, once that is known.
     pub(crate) captured_us: Option<i64>,
     pub(crate) now_us: i64,
@@ -60,12 +68,14 @@ impl Stream {
             ssrc,
             rtx_ssrc,
             send_time: section.extension(Extension::AbsSendTime).filter(|id| *id < 15),
+            descriptor: section.extension(Extension::DependencyDescriptor).filter(|id| *id < 15),
             section,
             video,
             // The upper half stays free, so that short streams do not come near the wrap at once.
             rewriter: Rewriter::new((random as u16) & 0x7fff, (random >> 16) as u32),
             wanted: None,
             current: None,
+            selector: None,
             captured_us: None,
             sent_us: 0,
             packets: 0,
@@ -79,6 +89,7 @@ impl Stream {
     /// Takes what a further offer says about this stream.
     pub(crate) fn renegotiate(&mut self, section: PlannedSection) {
         self.send_time = section.extension(Extension::AbsSendTime).filter(|id| *id < 15);
+        self.descriptor = section.extension(Extension::DependencyDescriptor).filter(|id| *id < 15);
         self.section = section;
     }
 
@@ -90,9 +101,22 @@ impl Stream {
         self.wanted = origin;
     }
 
+    /// Says which decode target of its origin it shall carry.
+    pub(crate) fn want_target(&mut self, target: u8, layers: Option<&Scalability>) {
+        if let Some(layers) = layers {
+            let layer = layers.layer(target).unwrap_or_default();
+            self.selector.get_or_insert_with(|| Box::new(Selector::new())).want(target, layer);
+        }
+    }
+
     /// Whether it waits for a key frame of what it shall carry.
-    pub(crate) fn waits(&self) -> bool {
-        self.video && self.wanted.is_some() && self.wanted != self.current
+    pub(crate) fn waits(&self, publications: &Slab<Publication>) -> bool {
+        let Some(wanted) = self.wanted.filter(|_| self.video) else { return false };
+        if self.current != Some(wanted) {
+            return true;
+        }
+        let layers = publications.get(wanted.publication).and_then(|publication| publication.layers(wanted.layer));
+        layers.zip(self.selector.as_ref()).is_some_and(|(layers, selector)| selector.waits(layers))
     }
 
     /// Takes a packet: as it shall leave, or `None` when this stream does not carry it.
@@ -106,18 +130,46 @@ impl Stream {
             self.rewriter.begin(origin, packet, self.step(coming));
             self.current = Some(origin);
             self.reported_at = None; // the clock mapping has changed: tell it at once
+            if let Some(layers) = coming.layers {
+                let selector = self.selector.get_or_insert_with(|| Box::new(Selector::new()));
+                selector.start(layers, layers.frame(packet.picture.frame)?);
+            }
         }
         let codec = self.section.codec_of(coming.codec)?;
         let payload_type = codec.payload_type;
         let newest = self.rewriter.last_timestamp();
-        let numbers = self.rewriter.rewrite(packet)?;
+        let (numbers, marker) = match self.select(coming.layers, packet) {
+            Some((omitted, marker)) => (self.rewriter.rewrite(packet, omitted)?, marker),
+            None => {
+                let numbers = self.rewriter.omit(packet)?;
+                return Some(self.filler(origin, packet, numbers, payload_type));
+            }
+        };
         if newest.is_none_or(|newest| (numbers.timestamp.wrapping_sub(newest) as i32) >= 0) {
             self.captured_us = coming.captured_us;
             self.sent_us = coming.now_us;
         }
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.length.into());
-        Some(Queued {
+        Some(Queued { marker, ..self.queued(origin, packet, numbers, payload_type) })
+    }
+
+    /// Whether a packet is forwarded: how many pictures were left out before it, and its marker. Inside a stream with
+    /// layers the last packet of the highest forwarded spatial layer has the marker.
+    fn select(&mut self, layers: Option<&Scalability>, packet: &Kept) -> Option<(u16, bool)> {
+        let Some(layers) = layers else { return Some((0, packet.marker)) };
+        let frame = layers.frame(packet.picture.frame)?;
+        match self.selector.as_mut()?.decide(layers, frame) {
+            Verdict::Omit => None,
+            Verdict::Forward { omitted, last } => {
+                let omitted = if layers.closes_ids() { omitted } else { 0 };
+                Some((omitted, packet.marker || packet.picture.end && last))
+            }
+        }
+    }
+
+    fn queued(&self, origin: Origin, packet: &Kept, numbers: crate::rewrite::Numbers, payload_type: u8) -> Queued {
+        Queued {
             origin,
             source: packet.sequence,
             numbers,
@@ -125,9 +177,17 @@ impl Stream {
             payload_type,
             marker: packet.marker,
             send_time: self.send_time,
+            descriptor: self.descriptor.filter(|_| packet.picture.descriptor > 0).map(|id| (id, packet.picture.descriptor)),
             length: packet.length,
             original: None,
-        })
+            empty: false,
+        }
+    }
+
+    /// An empty packet in the place of one that turned out to be none for this viewer.
+    fn filler(&self, origin: Origin, packet: &Kept, numbers: crate::rewrite::Numbers, payload_type: u8) -> Queued {
+        let queued = self.queued(origin, packet, numbers, payload_type);
+        Queued { marker: false, descriptor: None, length: 0, empty: true, ..queued }
     }
 
     /// How far the timestamp moves on at a switch: the time between the two captures, or between the two packets where
@@ -147,9 +207,12 @@ impl Stream {
     pub(crate) fn resend(&mut self, now: Instant, sequence: u16, publications: &Slab<Publication>) -> Option<Queued> {
         let (origin, source) = self.rewriter.find(sequence)?;
         let layer = publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
-        let payload_type = self.section.codec_of(layer.codec?)?.rtx?;
-        let (packet, _) = layer.cache.get(source)?;
-        let numbers = self.rewriter.again(origin, sequence, packet)?;
+        let codec = self.section.codec_of(layer.codec?)?;
+        let (media_type, payload_type) = (codec.payload_type, codec.rtx?);
+        let (packet, ..) = layer.cache.get(source)?;
+        let selected = self.select(layer.scalability.as_deref(), packet);
+        let (omitted, marker) = selected.unwrap_or_default();
+        let numbers = self.rewriter.again(origin, sequence, packet, omitted)?;
         let (tokens, at) = &mut self.again;
         let elapsed = at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         (*tokens, *at) = ((*tokens + elapsed * AGAIN_PER_SECOND).min(AGAIN_BURST), Some(now));
@@ -157,18 +220,13 @@ impl Stream {
             return None;
         }
         *tokens -= 1.0;
+        if selected.is_none() {
+            return Some(self.filler(origin, packet, numbers, media_type));
+        }
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
-        Some(Queued {
-            origin,
-            source,
-            numbers: crate::rewrite::Numbers { sequence: self.rtx_sequence, ..numbers },
-            ssrc: self.rtx_ssrc,
-            payload_type,
-            marker: packet.marker,
-            send_time: self.send_time,
-            length: packet.length,
-            original: Some(sequence),
-        })
+        let numbers = crate::rewrite::Numbers { sequence: self.rtx_sequence, ..numbers };
+        let (ssrc, original) = (self.rtx_ssrc, Some(sequence));
+        Some(Queued { ssrc, marker, original, ..self.queued(origin, packet, numbers, payload_type) })
     }
 
     /// Appends a sender report when it is time for one and the origin's clock is known. True: it did.

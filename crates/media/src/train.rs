@@ -32,16 +32,21 @@ pub(crate) struct Queued {
     pub(crate) marker: bool,
     /// The id of abs-send-time in its section.
     pub(crate) send_time: Option<u8>,
+    /// The id and size of the dependency descriptor that goes along.
+    pub(crate) descriptor: Option<(u8, u8)>,
     pub(crate) length: u16,
     /// In RTX packets the original sequence number (RFC 4588, clause 4).
     pub(crate) original: Option<u16>,
+    /// Nothing but a header and padding.
+    pub(crate) empty: bool,
 }
 
 impl Queued {
     /// Its size before sealing.
     pub(crate) fn size(&self) -> usize {
-        Outgoing::size(self.send_time.is_some())
+        Outgoing::size(self.send_time.is_some(), self.descriptor.map(|(_, size)| size.into()))
             + usize::from(self.length)
+            + usize::from(self.empty)
             + if self.original.is_some() { 2 } else { 0 }
     }
 }
@@ -148,7 +153,19 @@ mod tests {
         let numbers = Numbers { sequence: number, timestamp: 0, picture: 0, tl0: 0 };
         let origin = Origin { publication, layer: 0 };
         let (ssrc, payload_type, source) = (1, 96, number.into());
-        Queued { origin, source, numbers, ssrc, payload_type, marker, send_time: Some(3), length, original: None }
+        Queued {
+            origin,
+            source,
+            numbers,
+            ssrc,
+            payload_type,
+            marker,
+            send_time: Some(3),
+            descriptor: None,
+            length,
+            original: None,
+            empty: false,
+        }
     }
 
     fn trains(train: &mut Train) -> Vec<Vec<u16>> {

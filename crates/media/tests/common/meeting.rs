@@ -27,6 +27,8 @@ pub struct Received {
     pub sequence: u16,
     pub timestamp: u32,
     pub ssrc: u32,
+    /// The dependency descriptor; empty without one.
+    pub descriptor: Vec<u8>,
     pub payload: Vec<u8>,
 }
 
@@ -60,6 +62,8 @@ pub struct Meeting {
     pub events: Vec<Event>,
     /// Lost of 1,000 RTP and RTCP datagrams, to and from the server.
     pub loss: (u32, u32),
+    /// The one video codec of whoever joins from now on.
+    pub codec: &'static str,
     random: u64,
     wire: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
 }
@@ -75,7 +79,7 @@ impl Meeting {
         let engine = Engine::new(now, Config { addresses: vec![server().into()], identity }, [7; 32]);
         let room = RoomId::from_random([1; 16]);
         let (clients, events, wire) = (Vec::new(), Vec::new(), Vec::new());
-        Self { engine, now, room, clients, events, loss: (0, 0), random: 1, wire }
+        Self { engine, now, room, clients, events, loss: (0, 0), codec: "VP8", random: 1, wire }
     }
 
     pub fn random(&mut self) -> u32 {
@@ -99,7 +103,8 @@ impl Meeting {
         for source in [Source::Microphone, Source::Camera] {
             self.command(Command::SetOn { room, participant, source, on: true });
         }
-        let offer = offer(&peer, pairs, simulcast);
+        let mut offer = offer(&peer, pairs, simulcast);
+        offer.sdp = offer.sdp.replace("VP8/90000", &format!("{}/90000", self.codec));
         let Reply::Answer(answer) = self.command(Command::Offer { room, participant, offer }) else { panic!("answer") };
         let value = |key: &str| {
             let line = answer.lines().find_map(|line| line.strip_prefix(key)).expect("in the answer");
@@ -358,9 +363,10 @@ impl Client {
             return;
         }
         let packet = inbound.decrypt_rtp(datagram).expect("opened");
-        let mut at = 12;
+        let (mut at, mut descriptor) = (12, Vec::new());
         if packet[0] & 0x10 != 0 {
             at += 4 + 4 * usize::from(u16::from_be_bytes([packet[14], packet[15]]));
+            descriptor = extension(&packet[16..at], packet[12] == 0x10, 12).to_vec();
         }
         let end =
             if packet[0] & 0x20 != 0 { packet.len() - usize::from(packet[packet.len() - 1]) } else { packet.len() };
@@ -372,9 +378,30 @@ impl Client {
             sequence: u16::from_be_bytes([packet[2], packet[3]]),
             timestamp: word(4),
             ssrc: word(8),
+            descriptor,
             payload: packet[at..end].to_vec(),
         });
     }
+}
+
+/// The element of an extension block with this id; nothing when there is none.
+fn extension(block: &[u8], two_byte: bool, wanted: u8) -> &[u8] {
+    let mut rest = block;
+    while let [first, after @ ..] = rest {
+        let (id, length, after) = match (*first, two_byte) {
+            (0, _) => {
+                rest = after;
+                continue;
+            }
+            (id, true) => (id, usize::from(after[0]), &after[1..]),
+            (both, false) => (both >> 4, usize::from(both & 15) + 1, after),
+        };
+        if id == wanted {
+            return &after[..length];
+        }
+        rest = &after[length..];
+    }
+    &[]
 }
 
 pub fn offer(peer: &Peer, pairs: usize, simulcast: bool) -> Offer {
@@ -399,7 +426,8 @@ pub fn offer(peer: &Peer, pairs: usize, simulcast: bool) -> Offer {
             description.fingerprint
         );
         sdp += if video {
-            "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+            "a=extmap:12 https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n\
+             a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
              a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
              a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 transport-cc\r\n\
              a=rtcp-fb:96 goog-remb\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"

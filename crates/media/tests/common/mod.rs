@@ -6,3 +6,4 @@
 
 pub mod meeting;
 pub mod peer;
+pub mod scalable;
