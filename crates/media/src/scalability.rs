@@ -165,7 +165,7 @@ impl Scalability {
     pub(crate) fn take(&mut self, now: Instant, seen: &Seen<'_>, picture: &mut Picture) {
         let taken = match (seen.descriptor, seen.place) {
             (Some(descriptor), _) => self.described(now, seen, descriptor, picture),
-            (None, Some(place)) => self.placed(seen, &place, picture),
+            (None, Some(place)) => self.placed(now, seen, &place, picture),
             _ => None,
         };
         let Some((frame, temporal)) = taken else { return };
@@ -260,6 +260,7 @@ impl Scalability {
 
     fn placed(
         &mut self,
+        now: Instant,
         seen: &Seen<'_>,
         place: &Place,
         picture: &mut Picture,
@@ -286,8 +287,11 @@ impl Scalability {
                     self.changed |= target.height != height;
                     target.height = height;
                 }
-                if target.spatial >= structure.spatial && target.active {
+                let is_there = target.spatial < structure.spatial;
+                if target.active && !is_there {
                     (target.active, self.changed) = (false, true);
+                } else if !target.active && is_there && target.temporal == 0 {
+                    (target.active, self.changed, target.heard_at) = (true, true, Some(now));
                 }
             }
         }
@@ -381,7 +385,8 @@ impl Scalability {
 
     /// The target that comes nearest to these layers without being above them.
     pub(crate) fn nearest(&self, spatial: u8, temporal: u8) -> Option<u8> {
-        let below = (0..).zip(&self.targets).filter(|(_, of)| of.spatial <= spatial && of.temporal <= temporal);
+        let heard = (0..).zip(&self.targets).filter(|(_, of)| of.heard_at.is_some());
+        let below = heard.filter(|(_, of)| of.spatial <= spatial && of.temporal <= temporal);
         below.max_by_key(|(_, of)| (of.spatial, of.temporal)).map(|(target, _)| target)
     }
 

@@ -162,7 +162,11 @@ impl Selector {
             if layers.layer(self.current).is_some_and(|(spatial, _)| spatial == frame.spatial) {
                 self.last[word] |= bit;
             }
-            self.whole = if frame.key { frame.indications.switches } else { self.whole | frame.indications.switches };
+            // What came after a late frame was judged without it: it opens nothing any more.
+            if frame.number == self.newest {
+                let kept = if frame.key { 0 } else { self.whole };
+                self.whole = kept | frame.indications.switches;
+            }
         } else {
             self.whole &= !frame.indications.required;
             self.omitted = self.omitted.wrapping_add(u16::from(frame.number == self.newest));
