@@ -186,7 +186,10 @@ mod tests {
         for sequence in 0..30_u64 {
             let (kept, payload, descriptor) = cache.get(sequence).expect("kept");
             assert_eq!((payload.len(), descriptor.len()), (200, 3 + sequence as usize % 4));
-            assert_eq!((kept.picture.descriptor as usize, descriptor[0], payload[0]), (descriptor.len(), !(sequence as u8), sequence as u8));
+            assert_eq!(
+                (kept.picture.descriptor as usize, descriptor[0], payload[0]),
+                (descriptor.len(), !(sequence as u8), sequence as u8)
+            );
         }
     }
 }

@@ -131,6 +131,25 @@ mod tests {
         assert_eq!(choose(&wanted, Some(10_000_000)), choose(&wanted, None));
     }
 
+    /// M6: size goes first, then movement; with room for it, all pictures in a second are taken at once.
+    #[test]
+    fn fewer_pictures_in_a_second_are_the_last_step_down() {
+        let layer = |height, bps, slow| Layer { active: true, height: Some(height), bps, slow };
+        let layers = vec![
+            layer(180, 60_000, true),
+            layer(180, 100_000, false),
+            layer(360, 250_000, true),
+            layer(360, 400_000, false),
+        ];
+        let small = Wanted { layers: layers.clone(), height_px: 180 };
+        let large = Wanted { layers, height_px: 360 };
+        assert_eq!(choose(&[small.clone(), large.clone()], None), [Some(1), Some(3)]);
+        for (budget, chosen) in [(600_000, 3), (399_000, 1), (250_000, 1), (99_000, 0), (0, 0)] {
+            assert_eq!(choose(std::slice::from_ref(&large), Some(budget)), [Some(chosen)], "{budget}");
+        }
+        assert_eq!(choose(&[small, large], Some(165_000)), [Some(0), Some(1)], "the larger tile moves first");
+    }
+
     proptest! {
         /// Within the budget, or everybody has the smallest.
         #[test]

@@ -8,7 +8,9 @@ use crate::publication::Publication;
 use crate::random::Random;
 use crate::remote::Remote;
 use crate::room::Room;
-use crate::sdp::{self, AnswerPlan, CodecKind, Extension, Kind, OfferedSection, PlannedSection, Purpose, ServerSide, SlotStream};
+use crate::sdp::{
+    self, AnswerPlan, CodecKind, Extension, Kind, OfferedSection, PlannedSection, Purpose, ServerSide, SlotStream,
+};
 use crate::slab::Key;
 use crate::slot::{Slot, Stream};
 use crate::transport::{Credentials, Identity, State, Transport};

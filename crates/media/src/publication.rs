@@ -5,7 +5,7 @@ use crate::cache::{Cache, Kept};
 use crate::nack::Arrivals;
 use crate::payload::{self, Number, Picture};
 use crate::reports::Report;
-use crate::scalability::{Scalability, Seen};
+use crate::scalability::{Place, Scalability, Seen};
 use crate::sdp::{CodecKind, Kind, PlannedSection};
 use crate::slab::Key;
 use model::ids::ParticipantId;
@@ -136,7 +136,7 @@ impl Layer {
         sequence: u64,
         (codec, media): (CodecKind, &Media<'a>),
         picture: &mut Picture,
-        place: Option<crate::scalability::Place>,
+        place: Option<Place>,
     ) -> &'a [u8] {
         // VP8 and VP9 tell their layers in each payload, without a structure that can be lost.
         let descriptor = media.descriptor.filter(|_| codec == CodecKind::Av1);
@@ -144,6 +144,17 @@ impl Layer {
             return &[];
         }
         let bytes = media.payload.len();
+        let place = match place {
+            None if descriptor.is_none() && bytes > 0 => {
+                if picture.id.is_none() {
+                    self.scalability = None; // nothing tells its frames apart any more
+                    return &[];
+                }
+                // An encoder that makes no layers any more does not name them.
+                Some(Place::lowest(codec, picture.key, media.marker))
+            }
+            told => told,
+        };
         let seen = Seen { sequence, timestamp: media.timestamp, bytes, descriptor, place };
         self.scalability.get_or_insert_default().take(now, &seen, picture);
         let Some(descriptor @ [_, high, low, ..]) = descriptor else { return &[] };

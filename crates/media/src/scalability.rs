@@ -8,6 +8,7 @@
 use crate::descriptor::{Diffs, Indications, Structures, Unread};
 use crate::payload::Picture;
 use crate::publication::Meter;
+use crate::sdp::CodecKind;
 use crate::vp9;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,17 @@ impl Place {
         let basis = if key { NO_REFERENCES } else { Basis::Targets(above(temporal.saturating_sub(u8::from(sync)))) };
         let indications = Indications { needs, required: if discardable { 0 } else { needs }, switches };
         Self { spatial: 0, temporal, key, end: false, indications, basis, structure: None, stride: 1 }
+    }
+
+    /// The lowest layer, of a picture that names none.
+    pub(crate) fn lowest(codec: CodecKind, key: bool, end: bool) -> Self {
+        match codec {
+            CodecKind::Vp9 => {
+                let found = vp9::Descriptor { inter: !key, start: key, end, ..vp9::Descriptor::default() };
+                Self::vp9(&found, vp9::Layer { switch_up: true, ..vp9::Layer::default() })
+            }
+            _ => Self::vp8(0, false, false, key),
+        }
     }
 
     /// RFC 9628, clause 4.2.
@@ -191,13 +203,7 @@ impl Scalability {
         }
     }
 
-    fn described(
-        &mut self,
-        now: Instant,
-        seen: &Seen<'_>,
-        bytes: &[u8],
-        picture: &mut Picture,
-    ) -> Option<(Frame, u8)> {
+    fn described(&mut self, now: Instant, seen: &Seen<'_>, bytes: &[u8], picture: &mut Picture) -> Option<(Frame, u8)> {
         picture.key = false;
         let [_, high, low, ..] = *bytes else { return None };
         let number = self.unwrap(seen.sequence, u16::from_be_bytes([high, low]), 16)?;
@@ -258,13 +264,7 @@ impl Scalability {
         }
     }
 
-    fn placed(
-        &mut self,
-        now: Instant,
-        seen: &Seen<'_>,
-        place: &Place,
-        picture: &mut Picture,
-    ) -> Option<(Frame, u8)> {
+    fn placed(&mut self, now: Instant, seen: &Seen<'_>, place: &Place, picture: &mut Picture) -> Option<(Frame, u8)> {
         let id = picture.id?;
         let number = self.unwrap(seen.sequence, id.value, if id.long { 15 } else { 7 })?;
         if self.targets.is_empty() {

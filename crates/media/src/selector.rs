@@ -108,11 +108,21 @@ impl Selector {
         if self.decided[word] & bit == 0 {
             self.judge(layers, frame);
         }
+        self.verdict(frame).unwrap_or(Verdict::Omit)
+    }
+
+    /// What became of a frame; `None`: it has not come, or is forgotten.
+    pub(crate) fn verdict(&self, frame: &Frame) -> Option<Verdict> {
+        let (word, bit) = place(frame.number);
+        let remembered = (self.newest.saturating_sub(FRAMES as u64 - 1)..=self.newest).contains(&frame.number);
+        if !remembered || self.decided[word] & bit == 0 {
+            return None;
+        }
         if self.sent[word] & bit == 0 {
-            return Verdict::Omit;
+            return Some(Verdict::Omit);
         }
         let omitted = self.omitted_before[(frame.number % FRAMES as u64) as usize];
-        Verdict::Forward { omitted, last: self.last[word] & bit != 0 }
+        Some(Verdict::Forward { omitted, last: self.last[word] & bit != 0 })
     }
 
     /// Makes room for frames up to `number`; those between may still come.

@@ -114,7 +114,9 @@ impl World {
         let Some(frame) = self.layers.frame(kept.picture.frame).copied() else {
             // Its structure was lost; a key picture is asked for.
             self.damaged.insert(packet.frame.number);
-            if self.started && let Some(numbers) = self.rewriter.omit(&kept) {
+            if self.started
+                && let Some(numbers) = self.rewriter.omit(&kept)
+            {
                 let number = self.unwrapped(numbers.sequence);
                 self.fillers.insert(number);
             }

@@ -36,8 +36,9 @@ pub(crate) struct Stream {
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
-    /// What of it, where it has layers inside.
+    /// What of it, where it has layers inside, and whether that was begun with.
     selector: Option<Box<Selector>>,
+    layered: bool,
     captured_us: Option<i64>,
     sent_us: i64,
     packets: u32,
@@ -76,6 +77,7 @@ impl Stream {
             wanted: None,
             current: None,
             selector: None,
+            layered: false,
             captured_us: None,
             sent_us: 0,
             packets: 0,
@@ -130,10 +132,7 @@ impl Stream {
             self.rewriter.begin(origin, packet, self.step(coming));
             self.current = Some(origin);
             self.reported_at = None; // the clock mapping has changed: tell it at once
-            if let Some(layers) = coming.layers {
-                let selector = self.selector.get_or_insert_with(|| Box::new(Selector::new()));
-                selector.start(layers, layers.frame(packet.picture.frame)?);
-            }
+            self.layered = false;
         }
         let codec = self.section.codec_of(coming.codec)?;
         let payload_type = codec.payload_type;
@@ -157,9 +156,22 @@ impl Stream {
     /// Whether a packet is forwarded: how many pictures were left out before it, and its marker. Inside a stream with
     /// layers the last packet of the highest forwarded spatial layer has the marker.
     fn select(&mut self, layers: Option<&Scalability>, packet: &Kept) -> Option<(u16, bool)> {
-        let Some(layers) = layers else { return Some((0, packet.marker)) };
-        let frame = layers.frame(packet.picture.frame)?;
-        match self.selector.as_mut()?.decide(layers, frame) {
+        let Some(layers) = layers else {
+            self.layered = false;
+            return Some((0, packet.marker));
+        };
+        let frame = layers.frame(packet.picture.frame);
+        if !self.layered {
+            // The stream had no layers so far; what is known of them begins with a key frame.
+            let Some(frame) = frame.filter(|_| packet.picture.key) else { return Some((0, packet.marker)) };
+            self.selector.get_or_insert_with(|| Box::new(Selector::new())).start(layers, frame);
+            self.layered = true;
+        }
+        Self::selected(self.selector.as_mut()?.decide(layers, frame?), layers, packet)
+    }
+
+    fn selected(verdict: Verdict, layers: &Scalability, packet: &Kept) -> Option<(u16, bool)> {
+        match verdict {
             Verdict::Omit => None,
             Verdict::Forward { omitted, last } => {
                 let omitted = if layers.closes_ids() { omitted } else { 0 };
@@ -177,7 +189,10 @@ impl Stream {
             payload_type,
             marker: packet.marker,
             send_time: self.send_time,
-            descriptor: self.descriptor.filter(|_| packet.picture.descriptor > 0).map(|id| (id, packet.picture.descriptor)),
+            descriptor: self
+                .descriptor
+                .filter(|_| packet.picture.descriptor > 0)
+                .map(|id| (id, packet.picture.descriptor)),
             length: packet.length,
             original: None,
             empty: false,
@@ -210,7 +225,17 @@ impl Stream {
         let codec = self.section.codec_of(layer.codec?)?;
         let (media_type, payload_type) = (codec.payload_type, codec.rtx?);
         let (packet, ..) = layer.cache.get(source)?;
-        let selected = self.select(layer.scalability.as_deref(), packet);
+        let selected = match (layer.scalability.as_deref(), &self.selector) {
+            (Some(layers), Some(selector)) if self.layered && self.current == Some(origin) => {
+                let frame = layers.frame(packet.picture.frame);
+                // Without a frame it never was one for anybody; one that is not remembered is of no use any more.
+                let verdict = frame.map_or(Some(Verdict::Omit), |frame| selector.verdict(frame))?;
+                Self::selected(verdict, layers, packet)
+            }
+            // Of an origin before: how many pictures were left out then is forgotten.
+            (Some(layers), _) if layers.closes_ids() => return None,
+            _ => Some((0, packet.marker)),
+        };
         let (omitted, marker) = selected.unwrap_or_default();
         let numbers = self.rewriter.again(origin, sequence, packet, omitted)?;
         let (tokens, at) = &mut self.again;

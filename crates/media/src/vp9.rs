@@ -126,10 +126,7 @@ mod tests {
         let found = Descriptor::read(&payload);
         assert_eq!(found.id, Some(Number { at: 1, value: 0x1234, long: true }));
         assert_eq!(found.tl0, Some(Number { at: 4, value: 7, long: false }));
-        assert_eq!(
-            found.layer,
-            Some(Layer { spatial: 0, temporal: 0, switch_up: true, inter_layer: false })
-        );
+        assert_eq!(found.layer, Some(Layer { spatial: 0, temporal: 0, switch_up: true, inter_layer: false }));
         assert_eq!(found.structure, Some(Structure { spatial: 2, heights: Some([180, 360, 0, 0]) }));
         assert!(found.start && found.end && !found.inter && !found.not_for_higher);
     }
@@ -139,12 +136,13 @@ mod tests {
         // I, P, L, F, B, Z; short id; TID 2, SID 1, D; two references.
         let found = Descriptor::read(&[0xf9, 0x05, 0x43, 0x03, 0x08]);
         assert_eq!(found.diffs, Some(([1, 4, 0], 2)));
-        assert_eq!(
-            found.layer,
-            Some(Layer { spatial: 1, temporal: 2, switch_up: false, inter_layer: true })
-        );
+        assert_eq!(found.layer, Some(Layer { spatial: 1, temporal: 2, switch_up: false, inter_layer: true }));
         assert!(found.not_for_higher && found.inter && !found.end && found.tl0.is_none());
-        assert_eq!(Descriptor::read(&[0xf8, 0x05, 0x43, 3, 3, 3, 2]).diffs, None, "four references are none that exist");
+        assert_eq!(
+            Descriptor::read(&[0xf8, 0x05, 0x43, 3, 3, 3, 2]).diffs,
+            None,
+            "four references are none that exist"
+        );
     }
 
     proptest! {

@@ -23,6 +23,8 @@ struct Publisher {
     frames: HashMap<u64, Frame>,
     pictures: u64,
     key_pictures: u64,
+    /// Says nothing of layers.
+    plain: bool,
 }
 
 impl Publisher {
@@ -39,7 +41,12 @@ impl Publisher {
             frames: HashMap::new(),
             pictures: 0,
             key_pictures: 0,
+            plain: false,
         }
+    }
+
+    fn encoder_number(&self) -> u64 {
+        self.frames.keys().max().map_or(0, |number| number + 1)
     }
 
     fn body(&self, frame: &Frame, part: u8, parts: u8) -> (Vec<u8>, Vec<u8>) {
@@ -49,7 +56,19 @@ impl Publisher {
                 let first = if frame.key && frame.spatial == 0 && start { 0x18 } else { 0x10 };
                 (vec![first], frame.descriptor(start, end, false, None))
             }
+            "VP9" if self.plain => {
+                let inter = if frame.key { 0 } else { 0x40 };
+                let (begin, end) = (u8::from(start) << 3, u8::from(end) << 2);
+                let id = frame.picture as u16 | 0x8000;
+                (vec![0x80 | inter | begin | end, (id >> 8) as u8, id as u8], Vec::new())
+            }
             "VP9" => (frame.vp9(start, end, true), Vec::new()),
+            _ if self.plain => {
+                let mut payload = frame.vp8(start);
+                payload[1] &= !0x20;
+                payload.remove(5);
+                (payload, Vec::new())
+            }
             _ => (frame.vp8(start), Vec::new()),
         };
         payload.resize(300, 0xcd);
@@ -152,7 +171,8 @@ impl Got {
 
     /// Numbers that are missing.
     fn gaps(&self) -> Vec<u64> {
-        let (Some((first, _)), Some((last, _))) = (self.packets.first_key_value(), self.packets.last_key_value()) else {
+        let (Some((first, _)), Some((last, _))) = (self.packets.first_key_value(), self.packets.last_key_value())
+        else {
             return Vec::new();
         };
         (*first..*last).filter(|number| !self.packets.contains_key(number)).collect()
@@ -281,7 +301,10 @@ fn the_descriptor_stays_true_for_a_viewer_of_av1() {
         let frame = [&publisher, &other].into_iter().find_map(|from| from.frames.get(&original)).expect("known");
         for on in &frame.on {
             let distance = (frame.number - on) as u16;
-            assert!(known.contains(&number.wrapping_sub(distance)), "{number} depends on what did not come: {frame:?} {known:?}");
+            assert!(
+                known.contains(&number.wrapping_sub(distance)),
+                "{number} depends on what did not come: {frame:?} {known:?}"
+            );
         }
         known.insert(number);
     }
@@ -316,5 +339,29 @@ fn losses_of_layered_streams_are_mended() {
         let missing = |frame: &&u64| publisher.frames[frame].on.iter().any(|on| !frames.contains(on));
         let broken = frames.iter().filter(|number| publisher.frames[number].picture < late).filter(missing).count();
         assert!(broken <= 3, "{what}: {broken} frames lack what they depend on");
+    }
+}
+
+/// A browser may stop making layers, and begin again: its viewers see pictures all the time.
+#[test]
+fn layers_may_go_and_come_back() {
+    for codec in ["VP8", "VP9"] {
+        let mut meeting = Meeting::new();
+        let mut publisher = Publisher::new(&mut meeting, codec, MODES[1]);
+        let viewer = meeting.join(1, false);
+        meeting.wish(viewer, 0, Some(publisher.who), 180);
+        let mut got = Got::default();
+        for plain in [true, false, true, false] {
+            publisher.plain = plain;
+            meeting.clients[publisher.who].key_frames_asked.push(CAMERA);
+            let before = publisher.encoder_number();
+            for _ in 0..60 {
+                publisher.picture(&mut meeting);
+                got.read(&meeting, viewer);
+            }
+            let pictures = got.frames().iter().filter(|number| **number >= before).count();
+            assert!(pictures >= 55, "{codec} plain {plain}: {pictures}");
+        }
+        assert_eq!(got.gaps(), Vec::<u64>::new(), "{codec}");
     }
 }

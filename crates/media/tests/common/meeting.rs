@@ -2,6 +2,7 @@
 //! delay and seeded loss between them. No I/O; a test sends packets, lets time pass and looks at what arrived.
 
 use super::peer::{Options, Peer};
+use super::scalable::Frame;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use werkraum_media::command::{Command, Event, Offer, Publish, Reply, SlotSections, SlotWish, Sources};
@@ -292,6 +293,35 @@ impl Meeting {
             }
             let outbound = client.peer.outbound.as_mut().expect("connected");
             datagrams.push(outbound.encrypt_rtp(&packet).expect("sealed").to_vec());
+        }
+        datagrams
+    }
+
+    /// Frames of layers inside one stream of AV1, of two packets each, sealed but not sent.
+    pub fn sealed_layers(&mut self, who: usize, frames: &[Frame], sequence: &mut u16) -> Vec<Vec<u8>> {
+        let client = &mut self.clients[who];
+        let mut datagrams = Vec::new();
+        for (place, frame) in frames.iter().enumerate() {
+            for part in 0..2 {
+                *sequence = sequence.wrapping_add(1);
+                client.transport_number = client.transport_number.wrapping_add(1);
+                let descriptor = frame.descriptor(part == 0, part == 1, false, None);
+                let mut block = vec![3, 2];
+                block.extend(client.transport_number.to_be_bytes());
+                block.extend([4, 1, b'1', 12, descriptor.len() as u8]);
+                block.extend(descriptor);
+                block.resize(block.len().next_multiple_of(4), 0);
+                let marker = part == 1 && place + 1 == frames.len();
+                let mut packet = vec![0x90, u8::from(marker) << 7 | VP8];
+                packet.extend(sequence.to_be_bytes());
+                packet.extend(((frame.picture * 3_000) as u32).to_be_bytes());
+                packet.extend(CAMERA.to_be_bytes());
+                packet.extend([0x10, 0x00, 0, (block.len() / 4) as u8]);
+                packet.extend(block);
+                packet.resize(1_000, 0x10);
+                let outbound = client.peer.outbound.as_mut().expect("connected");
+                datagrams.push(outbound.encrypt_rtp(&packet).expect("sealed").to_vec());
+            }
         }
         datagrams
     }

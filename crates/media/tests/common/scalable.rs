@@ -231,8 +231,7 @@ impl Frame {
         let apart = self.mode.key && !self.key || self.spatial + 1 == self.mode.spatial;
         let structure = self.key && self.spatial == 0 && start;
         let mut first = 0xa0;
-        for (bit, is) in
-            [(0x40, inter), (0x10, flexible), (0x08, start), (0x04, end), (0x02, structure), (0x01, apart)]
+        for (bit, is) in [(0x40, inter), (0x10, flexible), (0x08, start), (0x04, end), (0x02, structure), (0x01, apart)]
         {
             first |= if is { bit } else { 0 };
         }
