@@ -35,7 +35,7 @@ function sendLayers(codec: string): void {
     if (camera) {
       const prefer = transceiver.setCodecPreferences.bind(transceiver);
       transceiver.setCodecPreferences = (codecs) =>
-        prefer(codecs.filter(({ mimeType }) => mimeType === codec || mimeType === "video/rtx"));
+        prefer([...codecs].filter(({ mimeType }) => mimeType === codec || mimeType === "video/rtx"));
     }
     return transceiver;
   };
@@ -99,13 +99,13 @@ async function resize(page: Page, px: number, height: number): Promise<{ took_ms
   const seen = await page.waitForFunction(
     ({ asked_ms, height }) => {
       const { pictures } = window.storyShown;
-      const first = pictures.findIndex((one) => one.at_ms > asked_ms && one.height === height);
+      const first = pictures.find((one) => one.at_ms > asked_ms && one.height === height);
       // Another second, in which nothing may stop.
       const last = pictures.at(-1);
-      if (first < 0 || !last || last.at_ms < pictures[first].at_ms + 1_000) return null;
-      const around = pictures.filter((one) => one.at_ms > asked_ms - 500);
-      const stops = around.slice(1).map((one, place) => one.at_ms - around[place].at_ms);
-      return { took_ms: pictures[first].at_ms - asked_ms, stop_ms: Math.max(...stops) };
+      if (!first || !last || last.at_ms < first.at_ms + 1_000) return null;
+      const times = pictures.map((one) => one.at_ms).filter((at_ms) => at_ms > asked_ms - 500);
+      const stops = times.map((at_ms, place) => at_ms - (times[place - 1] ?? at_ms));
+      return { took_ms: first.at_ms - asked_ms, stop_ms: Math.max(...stops) };
     },
     { asked_ms, height },
     { timeout: 30_000, polling: 100 },
@@ -140,10 +140,12 @@ for (const { codec, before } of [
       [360, 360],
       [720, 720],
       [180, 180],
-    ]) {
+    ] as const) {
       const { took_ms, stop_ms } = await resize(viewer.page, px, height);
       // biome-ignore lint/suspicious/noConsole: the times are for whoever runs the story
-      console.log(`svc_${codec.slice(6).toLowerCase()}_to_${height}_ms ${took_ms} longest_stop_ms ${stop_ms}`);
+      console.log(
+        `svc_${codec.slice(6).toLowerCase()}_to_${height}_ms ${took_ms} longest_stop_ms ${stop_ms}`,
+      );
     }
     const got = await viewer.page.evaluate(video, "inbound-rtp" as const);
     const { packetsLost, nackCount, pliCount, freezeCount, keyFramesDecoded, framesDecoded } = got;
