@@ -64,6 +64,10 @@ pub struct Media {
     pub listen: Option<SocketAddr>,
     /// Addresses told to browsers; empty: those of the interfaces.
     pub advertised_addresses: Vec<IpAddr>,
+    /// Packets forwarded in a second from which on further pictures are refused; 0: what this machine can do.
+    pub packets_per_second_max: u64,
+    /// Mbit/s sent from which on further pictures are refused; 0: what the network card can do, if it tells.
+    pub egress_mbps_max: u64,
 }
 
 /// Who is responsible (P-02). Written into the database at the first start only.

@@ -1,6 +1,6 @@
 //! The one public port: accept, look at the first byte, TLS, HTTP. Started by `serve`.
 //!
-//! ICE over TCP (RFC 6544) is handed to the media worker; TURN comes to this port later. A connection that has not proved
+//! ICE over TCP (RFC 6544) is handed to the media worker, and so is TURN, which shows by the first byte inside TLS. A connection that has not proved
 //! who it is counts against its address prefix and against all; nothing here knows how that is proved.
 
 use std::io;
@@ -14,23 +14,28 @@ use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use media::turn::is_turn;
 use model::limits;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::error::StartError;
 use crate::http::unproven::{Unproven, UnprovenCounts};
 use crate::media::handle::MediaHandle;
 use crate::shutdown::Shutdown;
+use crate::turn::{Turn, door};
 
 const HANDSHAKE: Duration = Duration::from_secs(limits::HTTP_HANDSHAKE_S_MAX);
 const BACKLOG: i32 = 1024;
+/// Enough for the first bytes of any protocol; larger reads pass by it.
+const PEEKED_BYTES: usize = 512;
 /// The first byte of a TLS handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE_RECORD: u8 = 22;
 
@@ -103,8 +108,15 @@ impl Listener {
 
     /// Serves `app` until the shutdown begins, then lets the running requests end. With `tls`, everything else than
     /// TLS is turned away; without, HTTP in the clear is served (behind a proxy on a loopback address only).
-    pub async fn serve(self, app: Router, tls: Option<Arc<ServerConfig>>, media: MediaHandle, mut shutdown: Shutdown) {
-        let door = Arc::new(Door { app, tls: tls.map(TlsAcceptor::from), media });
+    pub async fn serve(
+        self,
+        app: Router,
+        tls: Option<Arc<ServerConfig>>,
+        media: MediaHandle,
+        turn: Option<Turn>,
+        mut shutdown: Shutdown,
+    ) {
+        let door = Arc::new(Door { app, tls: tls.map(TlsAcceptor::from), media, turn });
         let counts = UnprovenCounts::default();
         loop {
             let accepted = tokio::select! {
@@ -136,33 +148,81 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// What somebody came for.
+enum Spoken {
+    Pages(Box<BufReader<TlsStream<TcpStream>>>),
+    /// HTTP in the clear.
+    Plain(TcpStream),
+    Ice(TcpStream),
+    Turn(Box<BufReader<TlsStream<TcpStream>>>, Turn),
+}
+
 struct Door {
     app: Router,
     tls: Option<TlsAcceptor>,
     media: MediaHandle,
+    turn: Option<Turn>,
 }
 
 impl Door {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, unproven: Unproven, shutdown: Shutdown) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        unproven: Unproven,
+        mut shutdown: Shutdown,
+    ) {
         // Without it, small websocket frames wait for the acknowledgement of the ones before.
         let _ = stream.set_nodelay(true);
         let deadline = Instant::now() + HANDSHAKE;
-        let mut first = [0];
-        let Ok(Ok(1)) = timeout_at(deadline, stream.peek(&mut first)).await else { return };
-        match (&self.tls, Kind::of(first[0])) {
-            (Some(acceptor), Kind::Tls) => {
-                let Ok(Ok(stream)) = timeout_at(deadline, acceptor.accept(stream)).await else { return };
+        // Browsers open connections beforehand and say nothing in them: nobody who goes down waits for those.
+        let spoken = tokio::select! {
+            () = shutdown.begun() => return,
+            spoken = timeout_at(deadline, self.first_words(stream)) => spoken.ok().flatten(),
+        };
+        match spoken {
+            Some(Spoken::Pages(stream)) => self.http(stream, peer, unproven, shutdown, deadline).await,
+            Some(Spoken::Plain(stream)) if self.tls.is_none() => {
                 self.http(stream, peer, unproven, shutdown, deadline).await;
             }
-            (None, Kind::Http) => self.http(stream, peer, unproven, shutdown, deadline).await,
-            (Some(_), Kind::Ice) => {
+            Some(Spoken::Plain(stream)) => refuse_plain(stream, deadline).await,
+            Some(Spoken::Ice(stream)) => {
                 if let Ok(stream) = stream.into_std() {
                     // A busy worker: the client tries again, or comes by UDP.
                     let _ = self.media.stream(stream, peer, Box::new(unproven));
                 }
             }
-            (Some(_), Kind::Http) => refuse_plain(stream, deadline).await,
-            _ => {}
+            Some(Spoken::Turn(stream, turn)) => {
+                // Counted as unproven until it is over or has an allocation.
+                tokio::select! {
+                    () = shutdown.begun() => {}
+                    _ = timeout_at(deadline, door::open(&turn, &self.media, stream, peer)) => {}
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Looks at the first byte of a connection, and inside TLS at the next first byte. ALPN does not tell what comes
+    /// there, since browsers name none for TURN.
+    async fn first_words(&self, stream: TcpStream) -> Option<Spoken> {
+        let mut first = [0];
+        if stream.peek(&mut first).await.ok()? == 0 {
+            return None;
+        }
+        match (&self.tls, Kind::of(first[0])) {
+            (Some(acceptor), Kind::Tls) => {
+                let stream = acceptor.accept(stream).await.ok()?;
+                let mut stream = Box::new(BufReader::with_capacity(PEEKED_BYTES, stream));
+                let first = *stream.fill_buf().await.ok()?.first()?;
+                match &self.turn {
+                    Some(turn) if is_turn(first) => Some(Spoken::Turn(stream, turn.clone())),
+                    _ => Some(Spoken::Pages(stream)),
+                }
+            }
+            (_, Kind::Http) => Some(Spoken::Plain(stream)),
+            (Some(_), Kind::Ice) => Some(Spoken::Ice(stream)),
+            _ => None,
         }
     }
 

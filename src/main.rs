@@ -23,6 +23,7 @@ mod shutdown;
 mod socket;
 mod telemetry;
 mod tls;
+mod turn;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,7 @@ use crate::pads::gate::Gate;
 use crate::pads::yjs_socket::{self, Door};
 use crate::rooms::Rooms;
 use crate::shutdown::{self, Shutdown};
+use crate::turn::Turn;
 use crate::{socket, telemetry, tls};
 
 /// How long parts may take to say goodbye and save; service managers kill after 90 s, containers after 10.
@@ -77,7 +78,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
         );
     }
     let media_handle = media.handle.clone();
-    let rooms = Rooms::new(Arc::clone(&store), media.handle.clone());
+    // Behind a proxy TLS ends there, and TURN cannot come through.
+    let turn = if config.server.proxy { None } else { Some(Turn::new(&media.advertised)?) };
+    let rooms = Rooms::new(Arc::clone(&store), media.handle.clone(), turn.clone());
     rooms.resume().await?;
     let site =
         Site { public_url: public_url.clone(), configured: config.server.public_url.is_some(), hosts: hosts.clone() };
@@ -109,7 +112,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         tokio::spawn(reload_on_hangup(files, shutdown.clone()));
     }
     let tls_config = certificate.map(|source| source.config);
-    tokio::spawn(listener.serve(app, tls_config, media_handle, shutdown));
+    tokio::spawn(listener.serve(app, tls_config, media_handle, turn, shutdown));
     // Before `ready`: whoever waits for that line has seen the link.
     if let Some(link) = state.first_admin_link().await? {
         println!("first admin {link}");
@@ -139,6 +142,10 @@ async fn close_rooms(state: AppState, media: media::Running, mut shutdown: Shutd
 
 /// Opens the public port and the one for sound and pictures, which has the same number unless the settings say else.
 fn open_ports(config: &Config) -> Result<(Listener, media::Running), StartError> {
+    let limits = media::admission::Limits {
+        packets_per_second: config.media.packets_per_second_max,
+        egress_bps: config.media.egress_mbps_max.saturating_mul(1_000_000),
+    };
     let mut tries = MEDIA_PORT_TRIES;
     loop {
         let listener = listen::bind(config.server.listen)?;
@@ -153,7 +160,7 @@ fn open_ports(config: &Config) -> Result<(Listener, media::Running), StartError>
         let chosen = config.server.listen.port() == 0 && config.media.listen.is_none();
         // A proxy would not let ICE through to us.
         let tcp_port = (!config.server.proxy).then_some(listener.address().port());
-        match media::start(address, tcp_port, &config.media.advertised_addresses) {
+        match media::start(address, tcp_port, &config.media.advertised_addresses, limits) {
             Ok(media) => return Ok((listener, media)),
             Err(why) if why.kind() == io::ErrorKind::AddrInUse && chosen && tries > 0 => {}
             Err(why) => return Err(StartError::MediaPort { address, why }),

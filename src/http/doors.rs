@@ -10,7 +10,7 @@ pub enum Kind {
     Cookie,
     /// By the session cookie, or by a bearer token with this scope; with a bearer token cookies are not looked at.
     CookieOrBearer(&'static str),
-    /// Websocket: exact origin, then a one-time ticket in the first message.
+    /// Exact origin, then a one-time ticket in the first message, or what names the line that was opened with one.
     Ticket,
     /// By a token in the address or header; never a cookie, any origin.
     Token,
@@ -67,6 +67,8 @@ pub const DOORS: &[Door] = &[
     door("POST", "/api/v1/join", Kind::Cookie),
     door("POST", "/api/v1/pads/{pad}/token", Kind::Cookie),
     door("GET", "/api/v1/socket", Kind::Ticket),
+    door("POST", "/api/v1/events", Kind::Ticket),
+    door("POST", "/api/v1/events/messages", Kind::Ticket),
     door("GET", "/pads/yjs/{pad}", Kind::Token),
 ];
 

@@ -14,6 +14,7 @@ pub struct Figures {
     packets: Counter,
     unsent: Counter,
     room_faults: Counter,
+    certificates_refused: Counter,
 }
 
 impl Figures {
@@ -25,6 +26,10 @@ impl Figures {
         describe_counter!("media_packets_total", "Packets in those trains");
         describe_counter!("media_unsent_total", "Datagrams that the system did not take");
         describe_counter!("media_room_faults_total", "Rooms closed because of a fault; must stay 0");
+        describe_counter!(
+            "media_certificates_refused_total",
+            "Connections with another certificate than signalled (S-31)"
+        );
         Self {
             told: None,
             stun_unknown: counter!("media_datagrams_refused_total", "why" => "stun_unknown"),
@@ -34,6 +39,7 @@ impl Figures {
             packets: counter!("media_packets_total"),
             unsent: counter!("media_unsent_total"),
             room_faults: counter!("media_room_faults_total"),
+            certificates_refused: counter!("media_certificates_refused_total"),
         }
     }
 
@@ -49,5 +55,6 @@ impl Figures {
         self.packets.absolute(counters.packets);
         self.unsent.absolute(unsent);
         self.room_faults.absolute(counters.panics);
+        self.certificates_refused.absolute(counters.certificates_refused);
     }
 }

@@ -2,12 +2,13 @@
 //! Called by `src/rooms` and `src/socket`; it holds no media state and makes no decision.
 
 use super::tcp::Guard;
+use super::turn::Opened;
 use media::command::{Command, Event, Offer, Refusal, Reply, SlotWish, Sources};
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Events that wait for one room task; when a task is so slow that it is full, the worker drops `Speaking` events and
 /// closes the stream at any other (the room task then reads the end and opens it again).
@@ -35,6 +36,8 @@ pub enum Request {
     Events(RoomId, mpsc::Sender<Event>),
     /// A TCP connection that speaks ICE, who opened it, and what is held until a participant is known behind it.
     Stream(TcpStream, SocketAddr, Guard),
+    /// A TURN connection that has an allocation.
+    Turn(Box<Opened>),
     /// Say goodbye to everybody and end.
     Shutdown,
 }
@@ -52,13 +55,32 @@ pub trait Worker: Send + Sync {
 #[derive(Clone)]
 pub struct MediaHandle {
     workers: Arc<[Arc<dyn Worker>]>,
+    full: watch::Receiver<bool>,
 }
 
 impl MediaHandle {
     /// A handle over the running workers (at least one).
     #[must_use]
     pub fn new(workers: Vec<Arc<dyn Worker>>) -> Self {
-        Self { workers: workers.into() }
+        Self { workers: workers.into(), full: watch::channel(false).1 }
+    }
+
+    /// The same, with the verdict whether further pictures are taken (true: they are not).
+    #[must_use]
+    pub fn refusing_when(self, full: watch::Receiver<bool>) -> Self {
+        Self { full, ..self }
+    }
+
+    /// Whether the server forwards as much as it can: no further picture is taken then.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Where to wait for that to change.
+    #[must_use]
+    pub fn full(&self) -> watch::Receiver<bool> {
+        self.full.clone()
     }
 
     fn worker(&self, room: RoomId) -> Result<&Arc<dyn Worker>, MediaError> {
@@ -75,6 +97,14 @@ impl MediaHandle {
     pub fn stream(&self, socket: TcpStream, from: SocketAddr, guard: Guard) -> Result<(), MediaError> {
         // One worker so far; with several, the first request's ufrag has to name it.
         self.workers.first().ok_or(MediaError::Ended)?.request(Request::Stream(socket, from, guard))
+    }
+
+    /// Hands over a TURN connection of somebody in this room.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] or [`MediaError::Ended`]; the connection is closed then.
+    pub fn turn_stream(&self, room: RoomId, opened: Box<Opened>) -> Result<(), MediaError> {
+        self.worker(room)?.request(Request::Turn(opened))
     }
 
     async fn command(&self, command: Command) -> Result<Reply, MediaError> {

@@ -1,9 +1,12 @@
 //! The media worker: socket, thread and clock around the engine in `crates/media`. Started by `serve`, used by
 //! `rooms` through [`handle::MediaHandle`]; no room rule is decided here.
 
+pub mod admission;
 mod figures;
 pub mod handle;
+mod streams;
 pub mod tcp;
+pub mod turn;
 pub mod udp;
 pub mod worker;
 
@@ -34,11 +37,16 @@ impl Running {
 }
 
 /// Opens the UDP port and starts the worker. `advertised`: the addresses that clients are told, as for a server behind
-/// NAT; empty: those of this machine. `tcp_port`: where connections come in that [`handle::MediaHandle::stream`] gets.
+/// NAT; empty: those of this machine. `limits`: how much it may forward. `tcp_port`: where connections come in that [`handle::MediaHandle::stream`] gets.
 ///
 /// # Errors
 /// What the system says, as when the port is in use; or that no certificate could be made.
-pub fn start(listen: SocketAddr, tcp_port: Option<u16>, advertised: &[IpAddr]) -> io::Result<Running> {
+pub fn start(
+    listen: SocketAddr,
+    tcp_port: Option<u16>,
+    advertised: &[IpAddr],
+    limits: admission::Limits,
+) -> io::Result<Running> {
     let socket = udp::Udp::bind(listen)?;
     let address = socket.address();
     let ips = if advertised.is_empty() { local_addresses(address.ip()) } else { advertised.to_vec() };
@@ -51,9 +59,13 @@ pub fn start(listen: SocketAddr, tcp_port: Option<u16>, advertised: &[IpAddr]) -
     aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("no randomness"))?;
     let engine = Engine::new(Instant::now(), Config { addresses, identity }, seed);
     let mut figures = figures::Figures::new();
-    let watch = Box::new(move |counters, unsent| figures.tell(counters, unsent));
+    let (mut admission, full) = admission::Admission::new(limits, admission::card_bps());
+    let watch = Box::new(move |counters, unsent| {
+        figures.tell(counters, unsent);
+        admission.look(Instant::now(), &counters);
+    });
     let (worker, thread) = worker::spawn(socket, engine, watch)?;
-    Ok(Running { handle: handle::MediaHandle::new(vec![worker]), advertised, thread })
+    Ok(Running { handle: handle::MediaHandle::new(vec![worker]).refusing_when(full), advertised, thread })
 }
 
 /// Whether any of these can be reached from the whole internet.

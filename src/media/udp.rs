@@ -71,7 +71,7 @@ impl Udp {
         self.socket.as_raw_fd()
     }
 
-    /// Receives what is there, at most [`BATCH`] trains, and hands out each datagram. False: nothing was there.
+    /// Receives what is there, at most [`BATCH`] trains, and hands out each datagram. True: there may be more.
     pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
         let mut slices = self.buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer));
         let mut slices: [IoSliceMut<'_>; BATCH] =
@@ -83,7 +83,7 @@ impl Udp {
         };
         for (buffer, meta) in self.buffers.iter_mut().zip(&self.metas).take(count) {
             let from = canonical(meta.addr);
-            if let Some(at) = meta.dst_ip
+            if let Some(at) = meta.dst_ip.filter(|_| self.address.ip().is_unspecified())
                 && self.sources.get(&from) != Some(&at)
             {
                 if self.sources.len() >= SOURCES_MAX {
@@ -95,13 +95,14 @@ impl Udp {
                 take(from, datagram);
             }
         }
-        true
+        // The system gave less than there was room for, so it had no more; what comes later is told anew.
+        count == BATCH
     }
 
     /// Sends a train. What the kernel does not take now is lost, as the network would lose it; the client's NACK or
     /// the next picture mends it.
     pub fn send(&mut self, to: SocketAddr, segment_size: Option<usize>, contents: &[u8]) {
-        let src_ip = self.sources.get(&to).copied();
+        let src_ip = if self.sources.is_empty() { None } else { self.sources.get(&to).copied() };
         let destination = if self.address.is_ipv6() { mapped(to) } else { to };
         let train = |contents, segment_size| Train { destination, ecn: None, contents, segment_size, src_ip };
         let send = |train: &Train<'_>| self.state.try_send(UdpSockRef::from(&self.socket), train);
@@ -150,7 +151,7 @@ mod tests {
             client.send_to(b"back", ("127.0.0.1", server.address().port())).expect("sent");
             let mut got = Vec::new();
             while got.is_empty() {
-                server.receive(|from, datagram| got.push((from, datagram.to_vec())));
+                let _ = server.receive(|from, datagram| got.push((from, datagram.to_vec())));
             }
             assert_eq!(got, [(to, b"back".to_vec())]);
         }

@@ -2,7 +2,7 @@
 //! comes. No async runtime, no lock on the way of a packet. Started by `media::start`.
 
 use super::handle::{MediaError, Request, Worker};
-use super::tcp::Tcp;
+use super::streams::Streams;
 use super::udp::Udp;
 use media::command::{Command, Event};
 use media::engine::{Counters, Engine};
@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Requests that wait for the worker; it empties them between two batches of datagrams, so a full queue means trouble.
@@ -25,7 +25,11 @@ const BATCHES_PER_TURN: usize = 32;
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
-/// Tokens of TCP connections start here.
+/// Between two turns that found something. Datagrams that come one by one (a picture that its sender's line spreads, the
+/// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them.
+const REST: Duration = Duration::from_micros(500);
+
+/// Tokens of connections start here.
 const STREAMS: usize = 2;
 
 /// The queue of a worker.
@@ -56,7 +60,7 @@ pub fn spawn(socket: Udp, engine: Engine, watch: Watch) -> io::Result<(Arc<dyn W
     poll.registry().register(&mut SourceFd(&socket.fd()), SOCKET, Interest::READABLE)?;
     let waker = Waker::new(poll.registry(), WAKE)?;
     let (requests, inbox) = sync_channel(REQUESTS_MAX);
-    let turn = Loop { poll, socket, streams: Tcp::new(STREAMS), engine, inbox, rooms: HashMap::new(), watch };
+    let turn = Loop { poll, socket, streams: Streams::new(STREAMS), engine, inbox, rooms: HashMap::new(), watch };
     let thread = std::thread::Builder::new().name("media-0".to_owned()).spawn(move || turn.run())?;
     Ok((Arc::new(Queue { requests, waker }), thread))
 }
@@ -64,7 +68,7 @@ pub fn spawn(socket: Udp, engine: Engine, watch: Watch) -> io::Result<(Arc<dyn W
 struct Loop {
     poll: Poll,
     socket: Udp,
-    streams: Tcp,
+    streams: Streams,
     engine: Engine,
     inbox: Receiver<Request>,
     rooms: HashMap<RoomId, mpsc::Sender<Event>>,
@@ -74,13 +78,17 @@ struct Loop {
 impl Loop {
     fn run(mut self) {
         let mut events = Events::with_capacity(256);
-        let mut more = false;
+        let (mut more, mut found, mut turned) = (false, false, Instant::now());
         loop {
+            if found && !more {
+                std::thread::sleep(REST.saturating_sub(turned.elapsed()));
+            }
             let until = [self.engine.poll_timeout(), self.streams.next_sweep()].into_iter().flatten().min();
             let wait = until.map(|at| at.saturating_duration_since(Instant::now()));
-            let wait = if more { Some(std::time::Duration::ZERO) } else { wait };
+            let wait = if more { Some(Duration::ZERO) } else { wait };
             // Interrupted by a signal: the turn below finds nothing, and the next one waits again.
             let _ = self.poll.poll(&mut events, wait);
+            (turned, found) = (Instant::now(), events.iter().any(|event| event.token() != WAKE));
             for event in events.iter().filter(|event| event.token().0 >= STREAMS) {
                 self.streams.ready(self.poll.registry(), event.token());
             }
@@ -94,7 +102,7 @@ impl Loop {
             self.streams.sweep(now, self.poll.registry(), |remote| self.engine.knows(remote));
             self.send();
             self.tell();
-            (self.watch)(self.engine.counters(), self.socket.unsent + self.streams.unsent);
+            (self.watch)(self.engine.counters(), self.socket.unsent + self.streams.unsent());
         }
     }
 
@@ -114,8 +122,9 @@ impl Loop {
     /// True: there may be more.
     fn receive_streams(&mut self) -> bool {
         let (now, engine) = (Instant::now(), &mut self.engine);
-        let more =
-            self.streams.receive(self.poll.registry(), |from, datagram| engine.handle_datagram(now, from, datagram));
+        let more = self
+            .streams
+            .receive(now, self.poll.registry(), |from, datagram| engine.handle_datagram(now, from, datagram));
         self.send();
         more
     }
@@ -125,7 +134,7 @@ impl Loop {
             let (to, size, contents) = (transmit.to, transmit.segment_size, transmit.contents);
             match to.via {
                 Via::Udp => self.socket.send(to.address, size, contents),
-                Via::Tcp => self.streams.send(self.poll.registry(), to.address, size, contents),
+                Via::Tcp | Via::Turn { .. } => self.streams.send(self.poll.registry(), to, size, contents),
             }
         }
     }
@@ -148,6 +157,10 @@ impl Loop {
                 }
                 Request::Stream(socket, from, guard) => {
                     self.streams.add(Instant::now(), self.poll.registry(), socket, from, guard);
+                    let _ = self.receive_streams();
+                }
+                Request::Turn(opened) => {
+                    self.streams.add_turn(Instant::now(), self.poll.registry(), *opened);
                     let _ = self.receive_streams();
                 }
                 Request::Shutdown => {

@@ -1,9 +1,11 @@
 //! The open rooms: one task owns each room's workshop engine, its connections and its media events; others reach it
 //! through bounded queues. `registry` finds or opens a room, `tickets` admits connections.
 
+mod connections;
 mod inbox;
 mod media;
 mod outbox;
+mod pictures;
 mod registry;
 pub mod service;
 mod task;

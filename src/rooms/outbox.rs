@@ -23,6 +23,7 @@ pub struct Outbox {
     queue: mpsc::Sender<Outgoing>,
     bytes: Arc<AtomicUsize>,
     cut: Arc<watch::Sender<bool>>,
+    host: Arc<str>,
 }
 
 /// The connection's end.
@@ -34,14 +35,20 @@ pub struct OutboxReader {
 }
 
 impl Outbox {
-    /// A queue with both its ends.
+    /// A queue with both its ends. `host`: name and port under which this browser reaches us.
     #[must_use]
-    pub fn new() -> (Self, OutboxReader) {
+    pub fn new(host: &str) -> (Self, OutboxReader) {
         let (sender, receiver) = mpsc::channel(limits::ROOM_OUTBOX_MESSAGES_MAX);
         let bytes = Arc::new(AtomicUsize::new(0));
         let (cut, is_cut) = watch::channel(false);
-        let outbox = Self { queue: sender, bytes: bytes.clone(), cut: Arc::new(cut) };
+        let outbox = Self { queue: sender, bytes: bytes.clone(), cut: Arc::new(cut), host: host.into() };
         (outbox, OutboxReader { queue: receiver, bytes, cut: is_cut })
+    }
+
+    /// Name and port under which this browser reaches us.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Puts something into the queue, or cuts off a reader that is too slow. One message may exceed the byte limit,
@@ -87,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_reader_is_cut_and_a_reader_in_time_is_not() {
-        let (outbox, mut reader) = Outbox::new();
+        let (outbox, mut reader) = Outbox::new("localhost");
         for _ in 0..limits::ROOM_OUTBOX_MESSAGES_MAX {
             outbox.put(Outgoing::Text("x".into()));
         }
@@ -101,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_are_bounded_too() {
-        let (outbox, reader) = Outbox::new();
+        let (outbox, reader) = Outbox::new("localhost");
         let big = "x".repeat(limits::ROOM_OUTBOX_BYTES_MAX + 1);
         outbox.put(Outgoing::Text(big.into()));
         assert!(reader.cut().now_or_never().is_none());

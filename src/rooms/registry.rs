@@ -6,6 +6,7 @@ use super::outbox::Outbox;
 use super::task;
 use super::tickets::{Grant, Tickets};
 use crate::media::handle::MediaHandle;
+use crate::turn::Turn;
 use media::command::SlotWish;
 use model::ids::{InvitationId, ParticipantId, RoomId};
 use std::collections::HashMap;
@@ -61,6 +62,7 @@ struct Entry {
 pub(super) struct Shared {
     pub(super) store: Arc<Store>,
     pub(super) media: MediaHandle,
+    pub(super) turn: Option<Turn>,
     pub(super) started: Instant,
     pub(super) rights: broadcast::Sender<RightsChanged>,
     tickets: Tickets,
@@ -81,12 +83,13 @@ pub struct Seat {
 }
 
 impl Rooms {
-    /// No room is open yet.
+    /// No room is open yet. `turn`: none where TURN cannot reach us.
     #[must_use]
-    pub fn new(store: Arc<Store>, media: MediaHandle) -> Self {
+    pub fn new(store: Arc<Store>, media: MediaHandle, turn: Option<Turn>) -> Self {
         Self(Arc::new(Shared {
             store,
             media,
+            turn,
             started: Instant::now(),
             rights: broadcast::channel(RIGHTS_MAX).0,
             tickets: Tickets::default(),

@@ -4,17 +4,21 @@
 
 use super::inbox::{Input, Standing};
 use super::outbox::{Outbox, Outgoing};
+use super::pictures::Pictures;
 use super::registry::{Counts, RightsChanged, Shared};
 use aws_lc_rs::rand;
 use media::command::Event as MediaEvent;
 use model::ids::{MessageId, ParticipantId, RoomId};
+use model::limits;
 use model::permission::{Action, may};
+use model::quality::Quality;
+use model::source::Source;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::StoreError;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 use wire::api::PadRight;
 use wire::code::Code;
 use wire::server::{Event, ServerMessage, SlotContent, Welcome};
@@ -33,6 +37,11 @@ pub(super) struct Task {
     /// What media told last, for those who come back on a new websocket while their media went on.
     pub(super) slots: HashMap<ParticipantId, BTreeMap<u8, SlotContent>>,
     pub(super) speaking: Vec<ParticipantId>,
+    pub(super) wanted: HashMap<ParticipantId, BTreeMap<Source, Event>>,
+    /// Whose connections are not good, as each person was told.
+    pub(super) connections: HashMap<ParticipantId, BTreeMap<ParticipantId, Quality>>,
+    /// What each viewer wished for, and whether they were told that the server is full.
+    pub(super) pictures: HashMap<ParticipantId, (Pictures, bool)>,
     pub(super) ended: bool,
 }
 
@@ -128,6 +137,9 @@ impl Task {
             media_events,
             slots: HashMap::new(),
             speaking: Vec::new(),
+            wanted: HashMap::new(),
+            connections: HashMap::new(),
+            pictures: HashMap::new(),
             ended: false,
         };
         task.carry_out(effects).await;
@@ -135,6 +147,9 @@ impl Task {
     }
 
     async fn run(&mut self, inputs: &mut mpsc::Receiver<Input>) {
+        let every = Duration::from_secs(limits::TURN_CREDENTIALS_EVERY_S);
+        let mut credentials = interval_at(Instant::now() + every, every);
+        let mut full = self.shared.media.full();
         while !self.ended {
             self.counts.set(self.room.people_count(), self.room.waiting_count());
             let deadline = self.room.deadline_ms().map(|ms| self.shared.started + Duration::from_millis(ms));
@@ -160,6 +175,9 @@ impl Task {
                     // The worker closed the stream because we were slow; what was missed shows at the next change.
                     None => self.media_events = self.shared.media.events(self.id).ok(),
                 },
+                _ = credentials.tick() => self.renew_ice_servers(),
+                // The worker that tells it has ended: the server goes down.
+                Ok(()) = full.changed() => self.full_changed().await,
                 () = timer => {
                     let effects = self.room.tick(now(&self.shared));
                     self.unasked(effects).await;
@@ -258,6 +276,9 @@ impl Task {
         if rand::fill(&mut random).is_err() {
             return self.refuse(who, id, Code::Internal);
         }
+        if self.is_refused(who, &command) {
+            return self.refuse(who, id, Code::VideoFull);
+        }
         let before = self.room.clone();
         let command = command.into_workshop(MessageId::from_random(random));
         match self.room.handle(now, who, command) {
@@ -333,7 +354,8 @@ impl Task {
                 Effect::Send { to, event } => self.send(to, event.into()),
                 Effect::Welcome(welcome) => {
                     let you = welcome.you;
-                    self.tell(you, &ServerMessage::Welcome(Box::new(Welcome::from(*welcome))));
+                    let welcome = Welcome { ice_servers: self.ice_servers(you), ..Welcome::from(*welcome) };
+                    self.tell(you, &ServerMessage::Welcome(Box::new(welcome)));
                     self.tell_media(you);
                 }
                 Effect::Waiting { to, message } => self.tell(to, &ServerMessage::Waiting { message }),
@@ -347,7 +369,7 @@ impl Task {
                 }
                 Effect::Media(effect) => {
                     if let MediaEffect::Leave { participant } = &effect {
-                        self.slots.remove(participant);
+                        self.forget_media_of(*participant);
                     }
                     self.media(effect).await;
                 }

@@ -2,9 +2,9 @@
 //! fast or silent is cut off. It decides nothing about the room.
 
 use super::dispatch::{self, Pace, Read};
+use super::line::{Heard, Line};
 use crate::rooms::{OutboxReader, Outgoing, Seat};
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
-use bytes::Bytes;
+use axum::extract::ws::{CloseFrame, Utf8Bytes, close_code};
 use model::limits;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -36,7 +36,7 @@ pub(super) fn broken(error: &axum::Error) -> Ending {
 }
 
 /// Runs until one side ends it. The room knows when this returns.
-pub(super) async fn run(socket: &mut WebSocket, seat: Seat, mut reader: OutboxReader) -> Ending {
+pub(super) async fn run(line: &mut Line, seat: Seat, mut reader: OutboxReader) -> Ending {
     let cut = reader.cut();
     tokio::pin!(cut);
     let mut pings = interval(Duration::from_millis(limits::PING_EVERY_MS));
@@ -47,29 +47,27 @@ pub(super) async fn run(socket: &mut WebSocket, seat: Seat, mut reader: OutboxRe
         tokio::select! {
             () = &mut cut => break Ending::Bye(Code::SlowReader),
             outgoing = reader.next() => match outgoing {
-                Some(Outgoing::Text(text)) => if let Err(ending) = send(socket, Message::Text(text)).await {
+                Some(Outgoing::Text(text)) => if let Err(ending) = line.say(text).await {
                     break ending;
                 },
                 Some(Outgoing::Bye(Some(code))) => break Ending::Bye(code),
                 Some(Outgoing::Bye(None)) => break Ending::Left,
                 None => break Ending::Bye(Code::Internal),
             },
-            frame = socket.recv() => {
+            came = line.hear() => {
                 heard = Instant::now();
-                let text = match frame {
-                    None | Some(Ok(Message::Close(_))) => break Ending::Gone,
-                    Some(Err(error)) => break broken(&error),
-                    Some(Ok(Message::Binary(_))) => break Ending::Bye(Code::Malformed),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
-                        // Control frames cost us too.
+                let text = match came {
+                    Heard::End(ending) => break ending,
+                    Heard::Sign => {
+                        // Signs of life cost us too.
                         if pace.frame(heard.into_std()).is_err() {
                             break Ending::Bye(Code::TooMany);
                         }
                         continue;
                     }
-                    Some(Ok(Message::Text(text))) => text,
+                    Heard::Text(text) => text,
                 };
-                if let Err(ending) = handle(socket, &seat, &mut pace, heard, &text).await {
+                if let Err(ending) = handle(line, &seat, &mut pace, heard, &text).await {
                     break ending;
                 }
             },
@@ -77,7 +75,7 @@ pub(super) async fn run(socket: &mut WebSocket, seat: Seat, mut reader: OutboxRe
                 if heard.elapsed() >= Duration::from_millis(limits::SILENCE_MAX_MS) {
                     break Ending::Gone;
                 }
-                if let Err(ending) = send(socket, Message::Ping(Bytes::new())).await {
+                if let Err(ending) = line.ping().await {
                     break ending;
                 }
             }
@@ -87,20 +85,14 @@ pub(super) async fn run(socket: &mut WebSocket, seat: Seat, mut reader: OutboxRe
     ending
 }
 
-async fn handle(
-    socket: &mut WebSocket,
-    seat: &Seat,
-    pace: &mut Pace,
-    now: Instant,
-    text: &Utf8Bytes,
-) -> Result<(), Ending> {
+async fn handle(line: &mut Line, seat: &Seat, pace: &mut Pace, now: Instant, text: &Utf8Bytes) -> Result<(), Ending> {
     pace.frame(now.into_std()).map_err(Ending::Bye)?;
     let there = match dispatch::typed(text, pace, now.into_std()).map_err(Ending::Bye)? {
         Read::Command { id, command } => seat.command(id, command).await,
         Read::Offer { id, offer } => seat.offer(id, offer).await,
         Read::Subscribe { slots } => seat.subscribe(slots).await,
         Read::Answer(message) => {
-            send_typed(socket, &message).await?;
+            say(line, &message).await?;
             true
         }
     };
@@ -108,17 +100,9 @@ async fn handle(
     if there { Ok(()) } else { Err(Ending::Bye(Code::Internal)) }
 }
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
-    match tokio::time::timeout(Duration::from_millis(limits::SEND_TIMEOUT_MS), socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(Ending::Gone),
-        Err(_) => Err(Ending::Bye(Code::SlowReader)),
-    }
-}
-
-async fn send_typed(socket: &mut WebSocket, message: &ServerMessage) -> Result<(), Ending> {
+async fn say(line: &mut Line, message: &ServerMessage) -> Result<(), Ending> {
     let text = serde_json::to_string(message).map_err(|_| Ending::Bye(Code::Internal))?;
-    send(socket, Message::Text(text.into())).await
+    line.say(text.into()).await
 }
 
 /// The close code beside the `bye`: 1008 and 1009 as RFC 6455 means them, else 4000 + the code's HTTP status.
@@ -131,22 +115,18 @@ fn close_code(code: Code) -> u16 {
 }
 
 /// Says goodbye and closes.
-pub(super) async fn end(mut socket: WebSocket, ending: Ending) {
+pub(super) async fn end(mut line: Line, ending: Ending) {
     let frame = match ending {
         Ending::Gone => return,
         Ending::Left => CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("left") },
         Ending::Bye(code) => {
             metrics::counter!("room_socket_byes").increment(1);
-            if send_typed(&mut socket, &ServerMessage::Bye { code }).await.is_err() {
+            if say(&mut line, &ServerMessage::Bye { code }).await.is_err() {
                 return;
             }
             let reason = serde_json::to_string(&code).unwrap_or_default();
             CloseFrame { code: close_code(code), reason: reason.trim_matches('"').into() }
         }
     };
-    if send(&mut socket, Message::Close(Some(frame))).await.is_ok() {
-        // The closing handshake, so that the goodbye is not lost in a reset; bounded, for the other side may be mute.
-        let drain = async { while let Some(Ok(_)) = socket.recv().await {} };
-        let _ = tokio::time::timeout(Duration::from_secs(2), drain).await;
-    }
+    line.close(frame).await;
 }

@@ -48,6 +48,7 @@ pub fn source(tls: &Tls, data: &Path, names: &[String], addresses: &[IpAddr]) ->
 
 fn server_config(resolver: Arc<dyn ResolvesServerCert>) -> Arc<ServerConfig> {
     let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A TURN client may name its protocol (RFC 7443); browsers do not.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"stun.turn".to_vec()];
     Arc::new(config)
 }

@@ -2,6 +2,8 @@
 //!
 //! One test binary for all, so that they are linked once. Shared helpers belong in `crates/testkit`.
 
+mod aiortc;
+mod capacity;
 mod certificates;
 mod deletion;
 mod doors;
@@ -16,6 +18,7 @@ mod pad_sync;
 mod payloads;
 mod permission_matrix;
 mod permissions;
+mod room_events;
 mod room_lobby_wiretap;
 mod room_malformed;
 mod room_removal;
@@ -24,6 +27,7 @@ mod shutdown;
 mod signing_in;
 mod start_errors;
 mod stranger;
+mod turn;
 mod twenty;
 
 /// The server under test.

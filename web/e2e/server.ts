@@ -1,10 +1,12 @@
 // The real server binary with a data folder of its own, for browser stories. Waits for what it prints, never for time.
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { connect } from "node:tls";
 
 const READY_MS = 60_000;
 
@@ -24,6 +26,26 @@ function freePort(): Promise<number> {
       probe.close(() =>
         address && typeof address === "object" ? found(address.port) : failed(new Error("no port")),
       );
+    });
+  });
+}
+
+/** The sha-256 of the key in a server's certificate, as Chromium's `--ignore-certificate-errors-spki-list` wants it. */
+export function keyOf(origin: string): Promise<string> {
+  const { hostname, port } = new URL(origin);
+  return new Promise((found, failed) => {
+    const socket = connect({
+      host: hostname,
+      port: Number(port),
+      servername: "localhost",
+      rejectUnauthorized: false,
+    });
+    socket.once("error", failed);
+    socket.once("secureConnect", () => {
+      const key = socket.getPeerX509Certificate()?.publicKey.export({ type: "spki", format: "der" });
+      socket.destroy();
+      if (key) found(createHash("sha256").update(key).digest("base64"));
+      else failed(new Error("no certificate"));
     });
   });
 }

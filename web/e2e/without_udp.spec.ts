@@ -51,3 +51,33 @@ test("where UDP is blocked, media goes by TCP on the port of the page", async ({
   expect(inside.troubles).toEqual([]);
   expect(outside.troubles).toEqual([]);
 });
+
+/** Runs in the page: no websocket gets through. */
+function noWebsockets(): void {
+  const Real = window.WebSocket;
+  // A port that answers nothing: what a proxy that knows no websockets looks like.
+  window.WebSocket = class extends Real {
+    constructor() {
+      super("wss://localhost:1/");
+    }
+  };
+}
+
+test("where websockets are blocked, the room goes on by events and posts", async ({ browser, admin }) => {
+  test.setTimeout(120_000);
+  const room = await admin.room("Hinter dem Proxy", { lobby: true });
+  const [host, guests] = await Promise.all([admin.link(room, "trainer"), admin.link(room, "participant")]);
+  const trainer = await open(browser, host.url);
+  await enter(trainer.page, "Miriam Trainerin");
+  await expect(trainer.page.getByText("Verbindung gut")).toBeVisible();
+
+  const inside = await open(browser, guests.url, noWebsockets);
+  const join = await prepare(inside.page, "Paul Proxy");
+  await join.click();
+  await trainer.page.getByRole("button", { name: "Paul Proxy hereinlassen", exact: true }).click();
+  await expect(inside.page.getByText("Verbindung gut")).toBeVisible({ timeout: 30_000 });
+  await sees(inside.page, "Miriam");
+  await sees(trainer.page, "Paul");
+  await hears(inside.page);
+  await hears(trainer.page);
+});

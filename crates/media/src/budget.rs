@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// More loss than this, in 1/256, is trouble (10 %).
 const LOSS_BAD: u8 = 26;
+/// Loss and receivers' estimates are no reason to send less than this: they do not tell a bad line from a full one, and
+/// the last picture would go for nothing.
+const LIMIT_MIN: u64 = 200_000;
 /// First and longest time before a step up.
 const WAIT_MIN: Duration = Duration::from_secs(3);
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -37,7 +40,7 @@ impl Budget {
 
     /// A receiver report. True: the limit has changed.
     pub(crate) fn loss(&mut self, now: Instant, fraction: u8, sent_bps: u64) -> bool {
-        fraction >= LOSS_BAD && self.trouble(now, sent_bps * 7 / 10)
+        fraction >= LOSS_BAD && self.trouble(now, sent_bps * u64::from(255 - fraction) / 256 * 85 / 100)
     }
 
     /// A receiver's estimate. True: the limit has changed.
@@ -53,7 +56,8 @@ impl Budget {
         let failed = self.step_at.is_some_and(|at| now.saturating_duration_since(at) < WAIT_MIN * 2);
         self.wait = if failed { (self.wait * 2).min(WAIT_MAX) } else { WAIT_MIN };
         self.troubled_at = Some(now);
-        self.limit = Some(bps);
+        // What is sent again counts as sent: news of trouble never lifts the limit.
+        self.limit = Some(bps.max(LIMIT_MIN).min(self.limit.unwrap_or(u64::MAX)));
         true
     }
 

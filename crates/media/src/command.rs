@@ -4,7 +4,9 @@
 //! only enforces the sets that it is given (P-06: there is no command that starts anybody's source).
 
 use model::ids::{ParticipantId, RoomId};
+use model::quality::Quality;
 use model::source::Source;
+use std::time::Duration;
 
 /// A set of sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,6 +213,36 @@ pub struct SlotContent {
     pub picture: bool,
 }
 
+/// What is known of the path to somebody, for statistics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Path {
+    /// What it carries in bit/s; `None`: not known, nothing has limited it yet.
+    pub estimate_bps: Option<u64>,
+    /// There and back.
+    pub rtt: Option<Duration>,
+    /// The part of our packets that gets lost.
+    pub loss: f32,
+}
+
+/// How somebody's connection did in the last two seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Lost of 1,000 packets on the way to us, after what was sent again; `None`: nothing was sent.
+    pub loss_up_permille: Option<u16>,
+    /// Lost of 1,000 packets on the way from us, as the receiver reports it; `None`: no report.
+    pub loss_down_permille: Option<u16>,
+    /// There and back; `None`: not known yet.
+    pub round_trip_ms: Option<u16>,
+    /// What came of sound and pictures, in bit/s.
+    pub in_bps: u64,
+    /// What was sent of sound and pictures, in bit/s.
+    pub out_bps: u64,
+    /// How often a picture of theirs changed its layer.
+    pub layer_switches: u32,
+    /// In a word, which changes only after several looks.
+    pub quality: Quality,
+}
+
 /// What the engine tells the shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -246,6 +278,27 @@ pub enum Event {
         /// Which.
         source: Source,
     },
+    /// What of a publication with pictures anybody looks at; the rest need not be sent. More is told at once, less after
+    /// a second. Everything is wanted when a source begins.
+    Wanted {
+        /// The room.
+        room: RoomId,
+        /// Whose.
+        participant: ParticipantId,
+        /// `Camera` or `Screen`.
+        source: Source,
+        /// The simulcast layers that are wanted (RFC 8851); empty where there is only one.
+        rids: Vec<String>,
+        /// The greatest height at which it is drawn, in device pixels, rounded up to a few steps; 0: nobody looks.
+        height_px: u16,
+    },
+    /// How all connections do, every two seconds.
+    Health {
+        /// The room.
+        room: RoomId,
+        /// Everybody who is connected.
+        people: Vec<(ParticipantId, Health)>,
+    },
     /// Who speaks now, loudest first; told at changes, at most ten times a second.
     Speaking {
         /// The room.
@@ -278,6 +331,8 @@ impl Event {
             | Self::Disconnected { room, .. }
             | Self::Published { room, .. }
             | Self::Unpublished { room, .. }
+            | Self::Wanted { room, .. }
+            | Self::Health { room, .. }
             | Self::Speaking { room, .. }
             | Self::Slots { room, .. }
             | Self::Failed { room } => *room,

@@ -4,18 +4,18 @@
 //! Order of calls: `handle_…` as things come, then `poll_transmit` and `poll_event` until they are empty, then sleep
 //! until `poll_timeout` at most.
 
-use crate::command::{Command, Event, Refusal, Reply};
+use crate::command::{Command, Event, Path, Refusal, Reply};
 use crate::connection::Connection;
 use crate::demux::{self, Demux};
 use crate::negotiate::Negotiator;
-use crate::outbox::{Address, Outbox};
+use crate::outbox::{Address, Held, Outbox};
 use crate::random::Random;
 use crate::remote::Remote;
 use crate::reports::Clock;
 use crate::room::Room;
 use crate::slab::{Key, Slab};
 use crate::tick::TICK;
-use crate::transport::Identity;
+use crate::transport::{CloseReason, Identity};
 use model::ids::{ParticipantId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +53,10 @@ pub struct Counters {
     pub trains: u64,
     /// Packets in those trains.
     pub packets: u64,
+    /// Bytes of those packets, without UDP and IP.
+    pub bytes: u64,
+    /// Connections that ended because the certificate was not the signalled one (S-31): a security event.
+    pub certificates_refused: u64,
 }
 
 /// The SFU.
@@ -255,6 +259,8 @@ impl Engine {
         let former = self.guarded(address.0, |room, outbox| room.disconnect(now, address.1, outbox)).flatten();
         self.demux.forget(address);
         if let Some(former) = former {
+            let refused = former.transport.close_reason() == Some(CloseReason::WrongFingerprint);
+            self.counters.certificates_refused += u64::from(refused);
             self.goodbye(former);
         }
     }
@@ -283,21 +289,24 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] has to be called; `None`: not before something comes.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.outbox.held_until(), self.tick_at].into_iter().flatten().min()
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let rooms = &self.rooms;
+        let held = self.outbox.held_until(|until, held| held_until(rooms, held) == Some(until));
+        [held, self.tick_at].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some((room, peer)) = self.outbox.next_due(now) {
-            let expired = self
-                .rooms
-                .get(room)
-                .and_then(|room| room.peers.get(peer)?.connection.as_ref())
-                .is_some_and(|connection| connection.train.expired(now));
-            if expired {
-                self.outbox.ready(room, peer);
+        while let Some((until, held)) = self.outbox.next_due(now) {
+            if held_until(&self.rooms, held) != Some(until) {
+                continue; // it has left before
+            }
+            match held {
+                Held::Train((room, peer)) | Held::Rest((room, peer)) => self.outbox.ready(room, peer),
+                Held::Picture(room, origin) => {
+                    self.guarded(room, |room, outbox| room.release(now, origin, outbox));
+                }
             }
         }
         if self.tick_at.is_some_and(|at| at <= now) {
@@ -322,9 +331,14 @@ impl Engine {
         let (to, segment_size) = loop {
             let (room, peer) = self.outbox.first_ready()?;
             let mut out = std::mem::take(&mut self.out);
-            let next = self.guarded(room, |room, _| {
-                let connection = room.peers.get_mut(peer)?.connection.as_mut()?;
-                connection.flush(send_time, &room.publications, &mut out)
+            let now = self.now;
+            let next = self.guarded(room, |in_room, outbox| {
+                let connection = in_room.peers.get_mut(peer)?.connection.as_mut()?;
+                let next = connection.flush(now, send_time, &in_room.publications, &mut out);
+                if next.is_none() {
+                    connection.wake_later(now, (room, peer), outbox);
+                }
+                next
             });
             self.out = out;
             match next.flatten() {
@@ -333,6 +347,7 @@ impl Engine {
             }
         };
         self.counters.trains += 1;
+        self.counters.bytes += self.out.len() as u64;
         self.counters.packets += segment_size.map_or(1, |size| self.out.len().div_ceil(size)) as u64;
         Some(Transmit { to, segment_size, contents: &self.out })
     }
@@ -340,6 +355,14 @@ impl Engine {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.outbox.next_event()
+    }
+
+    /// What is known of somebody's path from here; `None`: there is no media connection.
+    #[must_use]
+    pub fn path(&self, room: RoomId, participant: ParticipantId) -> Option<Path> {
+        let room = self.rooms.get(*self.by_id.get(&room)?)?;
+        let peer = room.peers.get(room.find(participant).ok()?)?;
+        peer.connection.as_ref().map(|connection| connection.path(self.now))
     }
 
     /// What was counted so far.
@@ -355,5 +378,14 @@ impl Engine {
         for room in rooms {
             self.close(now, room);
         }
+    }
+}
+
+/// When something that is held has to leave; `None`: it does not wait any more.
+fn held_until(rooms: &Slab<Room>, held: Held) -> Option<Instant> {
+    match held {
+        Held::Train((room, peer)) => rooms.get(room)?.peers.get(peer)?.connection.as_ref()?.train.held_until(),
+        Held::Rest((room, peer)) => rooms.get(room)?.peers.get(peer)?.connection.as_ref()?.wakes_at(),
+        Held::Picture(room, origin) => rooms.get(room)?.pending_until(origin),
     }
 }

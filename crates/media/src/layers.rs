@@ -54,9 +54,44 @@ fn best(wanted: &Wanted, ladder: &[u8]) -> usize {
     (0..top).find(|place| enough(*place) && !slow(*place)).unwrap_or(top)
 }
 
+/// What these layers need together.
+pub(crate) fn need(wanted: &[Wanted], chosen: &[Option<u8>]) -> u64 {
+    let bps = |(picture, layer): (&Wanted, &Option<u8>)| Some(picture.layers.get(usize::from((*layer)?))?.bps);
+    wanted.iter().zip(chosen).filter_map(bps).sum()
+}
+
+/// The layers to send: those of `current` as long as they fit into `now_bps` and nothing asks for others, else the best
+/// within `steady_bps`, which is what has been there for a while. So a choice goes down at once and up late.
+pub(crate) fn keep_or_choose(
+    wanted: &[Wanted],
+    current: &[Option<u8>],
+    now_bps: Option<u64>,
+    steady_bps: Option<u64>,
+) -> Vec<Option<u8>> {
+    let steady = steady_bps.map(|bps| bps.min(now_bps.unwrap_or(u64::MAX)));
+    let best = choose(wanted, steady);
+    let Some(now) = now_bps else { return best };
+    let full = choose(wanted, None);
+    // Still the same pictures, none larger than its tile, all of them coming.
+    let stands = current.len() == best.len()
+        && current.iter().zip(&best).all(|(current, best)| current.is_some() == best.is_some())
+        && wanted.iter().zip(current).zip(&full).all(|((picture, current), full)| match (current, full) {
+            (Some(current), Some(full)) => {
+                let layer = |index: &u8| picture.layers.get(usize::from(*index)).copied().unwrap_or_default();
+                // As long as no bitrates are known, few pictures in a second are no saving.
+                let unknown = layer(current).slow && layer(current).bps == 0;
+                layer(current).active && !unknown && layer(current).bps <= layer(full).bps
+            }
+            (None, _) => true,
+            (Some(_), None) => false,
+        });
+    let need_now = need(wanted, current);
+    if stands && need(wanted, &best) <= need_now && need_now <= now + now / 20 { current.to_vec() } else { best }
+}
+
 /// The layer for each picture within `budget_bps` (`None`: no limit is known). Everybody's smallest layer first, then
-/// steps up, the largest tile first. The smallest layers are sent even where the budget is less than they need: less
-/// would be no picture at all.
+/// steps up, the largest tile first. Where not even the smallest layers fit, the smallest tiles get none: sound comes
+/// before pictures (PRODUCT M6).
 pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u8>> {
     let ladders: Vec<Vec<u8>> = wanted.iter().map(|picture| ladder(&picture.layers)).collect();
     let bps = |picture: usize, place: usize| wanted[picture].layers[usize::from(ladders[picture][place])].bps;
@@ -73,6 +108,13 @@ pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u
         let mut used: u64 = places.iter().enumerate().filter_map(|(p, place)| Some(bps(p, (*place)?))).sum();
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         order.sort_by_key(|picture| std::cmp::Reverse(wanted[*picture].height_px));
+        for &picture in order.iter().rev() {
+            if used > budget
+                && let Some(place) = places[picture].take()
+            {
+                used -= bps(picture, place);
+            }
+        }
         for step in 1..ladders.iter().map(Vec::len).max().unwrap_or(1) {
             for &picture in &order {
                 let (Some(place), Some(target)) = (places[picture], targets[picture]) else { continue };
@@ -126,7 +168,9 @@ mod tests {
     #[test]
     fn a_small_path_gives_everybody_a_small_picture_first() {
         let wanted = [camera(180), camera(720), camera(360)];
-        assert_eq!(choose(&wanted, Some(100_000)), [Some(1), Some(1), Some(1)]);
+        assert_eq!(choose(&wanted, Some(400_000)), [Some(1), Some(1), Some(1)]);
+        assert_eq!(choose(&wanted, Some(300_000)), [None, Some(1), Some(1)], "the smallest tile goes first");
+        assert_eq!(choose(&wanted, Some(100_000)), [None, None, None], "sound comes before pictures");
         assert_eq!(choose(&wanted, Some(800_000)), [Some(1), Some(2), Some(1)]);
         assert_eq!(choose(&wanted, Some(10_000_000)), choose(&wanted, None));
     }
@@ -144,20 +188,38 @@ mod tests {
         let small = Wanted { layers: layers.clone(), height_px: 180 };
         let large = Wanted { layers, height_px: 360 };
         assert_eq!(choose(&[small.clone(), large.clone()], None), [Some(1), Some(3)]);
-        for (budget, chosen) in [(600_000, 3), (399_000, 1), (250_000, 1), (99_000, 0), (0, 0)] {
+        for (budget, chosen) in [(600_000, 3), (399_000, 1), (250_000, 1), (99_000, 0)] {
             assert_eq!(choose(std::slice::from_ref(&large), Some(budget)), [Some(chosen)], "{budget}");
         }
+        assert_eq!(choose(std::slice::from_ref(&large), Some(59_000)), [None], "sound comes before pictures");
         assert_eq!(choose(&[small, large], Some(165_000)), [Some(0), Some(1)], "the larger tile moves first");
     }
 
+    #[test]
+    fn a_choice_stands_while_it_fits_and_rises_when_more_has_lasted() {
+        let wanted = [camera(720), camera(360)];
+        let high = [Some(0), Some(2)];
+        assert_eq!(keep_or_choose(&wanted, &high, Some(1_950_000), Some(1_700_000)), high, "5 % over is still fitting");
+        assert_eq!(keep_or_choose(&wanted, &high, Some(1_800_000), Some(1_800_000)), [Some(2), Some(2)]);
+        let low = [Some(2), Some(1)];
+        assert_eq!(keep_or_choose(&wanted, &low, Some(3_000_000), Some(900_000)), low, "not for long enough yet");
+        assert_eq!(keep_or_choose(&wanted, &low, Some(3_000_000), Some(3_000_000)), high);
+        assert_eq!(keep_or_choose(&wanted, &[None, None], None, None), high);
+        let smaller = [camera(180), camera(360)];
+        assert_eq!(keep_or_choose(&smaller, &high, Some(9_000_000), Some(9_000_000)), [Some(1), Some(2)]);
+        let layer = |slow| Layer { active: true, height: Some(180), bps: 0, slow };
+        let new = [Wanted { layers: vec![layer(true), layer(false)], height_px: 180 }];
+        assert_eq!(keep_or_choose(&new, &[Some(0)], Some(960_000), Some(960_000)), [Some(1)], "nothing is known yet");
+    }
+
     proptest! {
-        /// Within the budget, or everybody has the smallest.
+        /// Within the budget.
         #[test]
         fn never_above_the_budget(sizes in proptest::collection::vec(0_u16..1_100, 0..9), budget in 0_u64..20_000_000) {
             let wanted: Vec<Wanted> = sizes.iter().map(|px| camera(*px)).collect();
             let chosen = choose(&wanted, Some(budget));
             let need: u64 = chosen.iter().flatten().map(|layer| camera(0).layers[usize::from(*layer)].bps).sum();
-            prop_assert!(need <= budget || chosen.iter().all(|layer| *layer == Some(1)));
+            prop_assert!(need <= budget);
         }
     }
 }

@@ -4,21 +4,28 @@
 // Tests begin at some instant; the engine itself is told the time (clippy.toml).
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests take a first instant"))]
 
+mod allowance;
+mod assign;
 mod budget;
+mod bwe;
 mod cache;
 pub mod command;
 mod connection;
+mod demand;
 pub mod demux;
 mod descriptor;
 pub mod engine;
 mod feedback;
+mod health;
 mod layers;
 mod nack;
 mod negotiate;
 mod outbox;
+mod pacer;
 mod payload;
 mod publication;
 mod random;
+mod red;
 pub mod remote;
 mod reports;
 mod rewrite;
@@ -34,4 +41,5 @@ mod speaker;
 mod tick;
 mod train;
 pub mod transport;
+pub mod turn;
 mod vp9;

@@ -11,14 +11,17 @@ const WORDS: usize = (WINDOW / 64) as usize;
 const MISSING_MAX: usize = 256;
 /// Time for a reordered packet to come by itself.
 const PATIENCE: Duration = Duration::from_millis(10);
-/// Between two requests for the same packet.
+/// Between two requests for the same packet: a round trip and a little, as the answers tell it.
 const AGAIN: Duration = Duration::from_millis(80);
+const AGAIN_MIN: Duration = Duration::from_millis(30);
+const AGAIN_MAX: Duration = Duration::from_millis(300);
 const TRIES_MAX: u8 = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Missing {
     sequence: u64,
     due: Instant,
+    asked: Instant,
     tries: u8,
 }
 
@@ -29,6 +32,7 @@ pub(crate) struct Arrivals {
     first: u64,
     seen: [u64; WORDS],
     missing: Vec<Missing>,
+    again: Duration,
     received: u64,
     /// Interarrival jitter in timestamp units, times 16.
     jitter: u64,
@@ -52,6 +56,7 @@ impl Default for Arrivals {
             first: 0,
             seen: [0; WORDS],
             missing: Vec::with_capacity(MISSING_MAX),
+            again: AGAIN,
             received: 0,
             jitter: 0,
             transit: None,
@@ -87,7 +92,7 @@ impl Arrivals {
                     let (word, bit) = Self::bit(gap);
                     self.seen[word] &= !bit;
                     if wanted && self.missing.len() < MISSING_MAX {
-                        self.missing.push(Missing { sequence: gap, due: now + PATIENCE, tries: 0 });
+                        self.missing.push(Missing { sequence: gap, due: now + PATIENCE, asked: now, tries: 0 });
                     }
                 }
             }
@@ -97,7 +102,10 @@ impl Arrivals {
             if highest - extended >= WINDOW || self.seen[word] & bit != 0 {
                 return None;
             }
-            self.missing.retain(|missing| missing.sequence != extended);
+            if let Some(place) = self.missing.iter().position(|missing| missing.sequence == extended) {
+                let found = self.missing.remove(place);
+                self.answered(now, &found);
+            }
         }
         let (word, bit) = Self::bit(extended);
         self.seen[word] |= bit;
@@ -116,6 +124,14 @@ impl Arrivals {
         }
     }
 
+    /// Learns the round trip from what came after one request: after two it is not known to which.
+    fn answered(&mut self, now: Instant, missing: &Missing) {
+        if missing.tries == 1 {
+            let trip = now.saturating_duration_since(missing.asked);
+            self.again = ((self.again * 7 + trip * 3 / 2) / 8).clamp(AGAIN_MIN, AGAIN_MAX);
+        }
+    }
+
     /// Whether anything is being asked for.
     pub(crate) fn incomplete(&self) -> bool {
         !self.missing.is_empty()
@@ -129,15 +145,21 @@ impl Arrivals {
     /// Appends the sequence numbers to ask for now. True when some were given up: a key frame is needed.
     pub(crate) fn ask(&mut self, now: Instant, out: &mut Vec<u16>) -> bool {
         let before = self.missing.len();
+        let again = self.again;
         self.missing.retain(|missing| missing.tries < TRIES_MAX || now < missing.due);
         for missing in &mut self.missing {
             if now >= missing.due {
                 missing.tries += 1;
-                missing.due = now + AGAIN;
+                (missing.asked, missing.due) = (now, now + again);
                 out.push(missing.sequence as u16);
             }
         }
         before != self.missing.len()
+    }
+
+    /// How many packets should have come and how many did, since the beginning.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.highest.map_or(0, |highest| highest + 1 - self.first), self.received)
     }
 
     /// The figures for the next report; the lost fraction counts from the report before.
@@ -180,6 +202,25 @@ mod tests {
         assert_eq!(asked, [0], "not asked twice at once");
         assert_eq!(arrivals.arrive(now, 0, true), Some(first + 2));
         assert!(!arrivals.incomplete());
+    }
+
+    #[test]
+    fn asks_again_after_about_a_round_trip() {
+        let start = Instant::now();
+        let again = |trip: u64| {
+            let mut arrivals = Arrivals::default();
+            let mut now = start;
+            let mut asked = Vec::new();
+            for gap in 0..60_u16 {
+                arrivals.arrive(now, gap * 2, true);
+                now += PATIENCE;
+                arrivals.ask(now, &mut asked);
+                now += Duration::from_millis(trip);
+                arrivals.arrive(now, (gap * 2).wrapping_sub(1), true);
+            }
+            arrivals.again.as_millis()
+        };
+        assert_eq!([again(4), again(60), again(900)].map(|ms| ms / 10), [3, 8, 30]);
     }
 
     #[test]

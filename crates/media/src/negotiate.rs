@@ -134,6 +134,10 @@ impl Room {
             }
         }
         self.apply_publications(now, key, &read, &plan, out);
+        self.slots_changed = true;
+        if !self.lively.contains(&key) {
+            self.lively.push(key);
+        }
         let peer = self.peers.get_mut(key).ok_or(Refusal::Unknown)?;
         let connection = peer.connection.as_mut().ok_or(Refusal::Unknown)?;
         if is_kept && connection.transport.is_restart(&read.description.remote) {
@@ -143,6 +147,7 @@ impl Room {
         }
         connection.ids = ExtensionIds::of(plan.sections.iter().filter(|s| s.purpose == Purpose::Publication));
         apply_slots(connection, &read, &plan, with.random);
+        connection.estimate_by_feedback(now);
         connection.session.1 += 1;
         let answer = plan.to_sdp(&ServerSide {
             credentials: connection.transport.local_credentials(),
@@ -200,7 +205,8 @@ impl Room {
 }
 
 /// Takes out of a planned section what forwarding does not carry, so that no browser relies on it: a turned phone turns
-/// its pictures itself, and viewers estimate their path by abs-send-time (REMB), all that our packets carry.
+/// its pictures itself. Towards a viewer packets carry transport-wide numbers where it sends feedback by them; others
+/// estimate their path by abs-send-time (REMB).
 ///
 /// The dependency descriptor is read and carried for AV1 alone: VP8 and VP9 tell their layers in each payload, and a
 /// client that sends them first would only send more bytes. Its structure needs long elements (RFC 8285, clause 6).
@@ -208,11 +214,14 @@ fn keep_what_we_handle(section: &mut PlannedSection, mixed: bool) {
     let described = |kind| mixed && kind == Extension::DependencyDescriptor;
     match section.purpose {
         Purpose::Slot(_) => {
+            let feedback = section.codecs.iter().all(|codec| codec.feedback.transport_cc)
+                && section.extension(Extension::TransportCc).is_some();
+            let stamp = if feedback { Extension::TransportCc } else { Extension::AbsSendTime };
             let has_av1 = section.codec_of(CodecKind::Av1).is_some();
-            let kept = |kind| kind == Extension::AbsSendTime || described(kind) && has_av1;
-            section.extensions.retain(|extension| kept(extension.kind));
+            section.extensions.retain(|extension| extension.kind == stamp || described(extension.kind) && has_av1);
             for codec in &mut section.codecs {
-                codec.feedback.transport_cc = false;
+                codec.feedback.transport_cc = feedback;
+                codec.feedback.remb &= !feedback;
             }
         }
         _ => {

@@ -2,6 +2,7 @@
 //! Filled by rooms, emptied by the engine's poll functions.
 
 use crate::command::Event;
+use crate::rewrite::Origin;
 use crate::slab::Key;
 use crate::train::HOLD;
 use std::collections::VecDeque;
@@ -10,13 +11,24 @@ use std::time::Instant;
 /// A connection: the room's key and the peer's key in it.
 pub(crate) type Address = (Key, Key);
 
+/// What waits for its time to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// A viewer's train.
+    Train(Address),
+    /// What a viewer's path could not take at once.
+    Rest(Address),
+    /// A picture of which packets are missing, in the room with this key.
+    Picture(Key, Origin),
+}
+
 /// The outbox.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     events: VecDeque<Event>,
     ready: VecDeque<Address>,
-    /// Trains that are held; all for the same time, so the oldest comes first.
-    held: VecDeque<(Instant, Address)>,
+    /// What is held; all for the same time, so the oldest comes first.
+    held: VecDeque<(Instant, Held)>,
     ended: Vec<Address>,
 }
 
@@ -33,9 +45,9 @@ impl Outbox {
         }
     }
 
-    /// The connection's train leaves when its time is over.
-    pub(crate) fn hold(&mut self, now: Instant, room: Key, peer: Key) {
-        self.held.push_back((now + HOLD, (room, peer)));
+    /// It leaves when its time is over.
+    pub(crate) fn hold(&mut self, now: Instant, held: Held) {
+        self.held.push_back((now + HOLD, held));
     }
 
     /// The connection has ended.
@@ -57,14 +69,16 @@ impl Outbox {
         self.ready.pop_front();
     }
 
-    /// When the oldest held train leaves.
-    pub(crate) fn held_until(&self) -> Option<Instant> {
+    /// When the oldest leaves that still waits.
+    pub(crate) fn held_until(&mut self, mut waits: impl FnMut(Instant, Held) -> bool) -> Option<Instant> {
+        // Most have left with something else before their time; nobody is to wake up for them.
+        while self.held.pop_front_if(|(until, held)| !waits(*until, *held)).is_some() {}
         self.held.front().map(|(until, _)| *until)
     }
 
-    /// The next held connection whose time is over.
-    pub(crate) fn next_due(&mut self, now: Instant) -> Option<Address> {
-        self.held.pop_front_if(|(until, _)| *until <= now).map(|(_, address)| address)
+    /// The next whose time is over.
+    pub(crate) fn next_due(&mut self, now: Instant) -> Option<(Instant, Held)> {
+        self.held.pop_front_if(|(until, _)| *until <= now)
     }
 
     pub(crate) fn next_ended(&mut self) -> Option<Address> {

@@ -2,6 +2,7 @@
 //! Owned by a room, which feeds it opened packets; it forwards nothing itself.
 
 use crate::cache::{Cache, Kept};
+use crate::demand::Demand;
 use crate::nack::Arrivals;
 use crate::payload::{self, Number, Picture};
 use crate::reports::Report;
@@ -29,6 +30,8 @@ pub(crate) struct Meter {
     bytes: u64,
     since: Option<Instant>,
     bps: u64,
+    /// The last windows: a key frame fills one of them, which is no reason to choose another layer.
+    windows: [u64; 5],
 }
 
 impl Meter {
@@ -38,6 +41,20 @@ impl Meter {
 
     pub(crate) fn bps(&self) -> u64 {
         self.bps
+    }
+
+    /// The usual figure of the last seconds: the middle one of its windows.
+    pub(crate) fn usual_bps(&self) -> u64 {
+        let mut sorted = self.windows;
+        sorted.sort_unstable();
+        let first = sorted.iter().position(|bps| *bps > 0).unwrap_or(sorted.len() - 1);
+        let known = &sorted[first..];
+        known[known.len() / 2]
+    }
+
+    /// What it needs on a path: headers and what is around them cost a tenth of what a picture does.
+    pub(crate) fn need_bps(&self) -> u64 {
+        self.usual_bps() * 11 / 10
     }
 
     /// Ends a window of at least half a second. True: there is a new figure.
@@ -53,6 +70,8 @@ impl Meter {
         let bps = self.bytes * 8_000 / elapsed.as_millis() as u64;
         self.bps = if self.bps == 0 { bps } else { (self.bps + bps) / 2 };
         (self.bytes, self.since) = (0, Some(now));
+        self.windows.rotate_left(1);
+        self.windows[self.windows.len() - 1] = bps;
         true
     }
 }
@@ -72,6 +91,9 @@ pub(crate) struct Layer {
     pub(crate) active: bool,
     /// The layers inside it, where its packets tell of any.
     pub(crate) scalability: Option<Box<Scalability>>,
+    /// Packets of a picture that is not complete, and since when the first waits.
+    pub(crate) pending: Vec<Kept>,
+    pub(crate) pending_since: Option<Instant>,
     asked_at: Option<Instant>,
 }
 
@@ -93,6 +115,8 @@ impl Layer {
             heard_at: None,
             active: false,
             scalability: None,
+            pending: Vec::new(),
+            pending_since: None,
             asked_at: None,
         }
     }
@@ -116,14 +140,18 @@ impl Layer {
         }
     }
 
+    /// The whole of it, as the choice of layers has to know it.
+    pub(crate) fn choice(&self) -> crate::layers::Layer {
+        crate::layers::Layer { active: self.active, height: self.height, bps: self.meter.need_bps(), slow: false }
+    }
+
     /// What can be had of it, and what the choice of layers has to know of each: the whole, or its decode targets.
     fn choices(&self) -> impl Iterator<Item = (u8, crate::layers::Layer)> {
         let layered = self.scalability.as_ref().filter(|layers| layers.is_layered());
         let inside = layered.map(|layers| layers.choices()).unwrap_or_default();
-        let bps = self.meter.bps();
         let whole = inside.is_empty().then(|| {
             let target = self.scalability.as_ref().and_then(|layers| layers.nearest(u8::MAX, u8::MAX));
-            (target.unwrap_or(0), crate::layers::Layer { active: true, height: self.height, bps, slow: false })
+            (target.unwrap_or(0), self.choice())
         });
         let active = self.active;
         inside.into_iter().chain(whole).map(move |(target, layer)| (target, crate::layers::Layer { active, ..layer }))
@@ -191,6 +219,7 @@ pub(crate) struct Publication {
     pub(crate) section: PlannedSection,
     pub(crate) layers: Vec<Layer>,
     pub(crate) viewers: Vec<Viewer>,
+    pub(crate) demand: Demand,
     /// Allowed and on: what is not live is dropped at the door.
     pub(crate) live: bool,
     /// Whether the shell was told.
@@ -222,7 +251,8 @@ impl Publication {
         if layers.is_empty() {
             layers.push(Layer::new(section.kind, None));
         }
-        Self { owner, participant, source, section, layers, viewers: Vec::new(), live, told: false, made_at: now }
+        let (viewers, demand) = (Vec::new(), Demand::default());
+        Self { owner, participant, source, section, layers, viewers, demand, live, told: false, made_at: now }
     }
 
     pub(crate) fn video(&self) -> bool {
@@ -243,11 +273,27 @@ impl Publication {
         self.layers.iter().flat_map(|layer| layer.choices().map(|(_, choice)| choice)).collect()
     }
 
+    /// The layer and the decode target in it of each of [`Self::choices`].
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (u8, u8)> {
+        let all = (0_u8..).zip(&self.layers);
+        all.flat_map(|(number, layer)| layer.choices().map(move |(target, _)| (number, target)))
+    }
+
     /// The layer and the decode target in it of one of [`Self::choices`].
     pub(crate) fn step(&self, choice: u8) -> Option<(u8, u8)> {
-        let all = (0_u8..).zip(&self.layers);
-        let mut all = all.flat_map(|(number, layer)| layer.choices().map(move |(target, _)| (number, target)));
-        all.nth(usize::from(choice))
+        self.steps().nth(usize::from(choice))
+    }
+
+    /// Which of [`Self::choices`] a layer is; `inside`: the spatial and temporal layer in it.
+    pub(crate) fn choice_of(&self, layer: u8, inside: Option<(u8, u8)>) -> Option<u8> {
+        let of = || (0_u8..).zip(self.steps()).filter(move |(_, (number, _))| *number == layer);
+        let mut all = of();
+        let first = all.next()?;
+        if all.next().is_none() {
+            return Some(first.0); // the whole of it
+        }
+        let layers = self.layers(layer)?;
+        of().find(|(_, (_, target))| inside.is_some() && layers.layer(*target) == inside).map(|(index, _)| index)
     }
 
     /// Whether this source and this kind of section go together.

@@ -1,4 +1,5 @@
-//! Where a client is: its address, and whether datagrams go there by UDP or framed in a TCP connection (RFC 6544).
+//! Where a client is: its address, and whether datagrams go there by UDP, framed in a TCP connection (RFC 6544) or
+//! through TURN (RFC 8656).
 //! Everything that knows clients by their address uses this, so that one TCP connection is one path like any other.
 
 use std::fmt;
@@ -11,12 +12,18 @@ pub enum Via {
     Udp,
     /// Each with its length before it, in the connection that the client opened (RFC 4571).
     Tcp,
+    /// In the TURN connection that the client opened.
+    Turn {
+        /// Which of our media addresses the client believes to speak with; each is a path of its own.
+        peer: u8,
+    },
 }
 
 /// The far end of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Remote {
-    /// The client's address as we see it; for TCP it names one connection.
+    /// The client's address as we see it; for TCP it names one connection, for TURN it is the relayed one and names one
+    /// allocation.
     pub address: SocketAddr,
     /// How datagrams get there.
     pub via: Via,
@@ -27,6 +34,12 @@ impl Remote {
     #[must_use]
     pub fn tcp(address: SocketAddr) -> Self {
         Self { address, via: Via::Tcp }
+    }
+
+    /// A client that came by TURN.
+    #[must_use]
+    pub fn turn(relayed: SocketAddr, peer: u8) -> Self {
+        Self { address: relayed, via: Via::Turn { peer } }
     }
 }
 

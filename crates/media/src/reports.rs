@@ -33,6 +33,13 @@ impl Clock {
     }
 }
 
+/// The round-trip time that a report block tells: when it came, which of our reports it saw last (0: none) and how long
+/// before (RFC 3550, clause 6.4.1). More than a minute is nonsense.
+pub(crate) fn round_trip(ntp: u64, last_report: u32, delay: u32) -> Option<Duration> {
+    let trip = ((ntp >> 16) as u32).wrapping_sub(last_report).wrapping_sub(delay);
+    (last_report != 0 && trip < 60 << 16).then(|| Duration::from_micros(u64::from(trip) * 1_000_000 / 65_536))
+}
+
 /// The distance of one publisher's clock from the server's.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ClockOffset(Option<i64>);
@@ -97,6 +104,16 @@ mod tests {
         assert_eq!(report.captured_us(379, 48_000), sound + 10_000);
         assert_eq!(report.timestamp_at(sound + 10_000, 48_000), 379);
         assert_eq!(offset.server_us(9_000_000, theirs(0)), 9_000_000, "their clock was set");
+    }
+
+    #[test]
+    fn a_report_block_tells_the_round_trip() {
+        let sent = Clock::ntp(5_000_000);
+        let came = Clock::ntp(5_300_000);
+        let trip = round_trip(came, (sent >> 16) as u32, 65_536 / 4).expect("known");
+        assert!((49..=51).contains(&trip.as_millis()), "{trip:?}");
+        assert_eq!(round_trip(came, 0, 0), None, "no report of ours came");
+        assert_eq!(round_trip(sent, (came >> 16) as u32, 0), None, "from the future");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(crate) struct Rewriter {
     last: Option<(u32, u16, u8)>,
     /// The packet of each number of thinned segments; empty until something is left out.
     ring: Vec<u64>,
+    /// The first number of which the ring still knows the packet, where it is not the reach of the ring that says so.
+    ring_from: u64,
     /// The newest packet of the thinned segment, forwarded or not.
     newest_in: u64,
 }
@@ -70,6 +72,7 @@ impl Rewriter {
             next: u64::from(sequence) + 65_536,
             last: Some((timestamp, sequence & 0x7fff, sequence as u8)),
             ring: Vec::new(),
+            ring_from: 0,
             newest_in: 0,
         }
     }
@@ -88,6 +91,21 @@ impl Rewriter {
             tl0: tl0.wrapping_add(1).wrapping_sub(offset(packet.picture.tl0) as u8),
             thinned: false,
         });
+    }
+
+    /// The number `first` and those after it were not used and can be given again; a new segment has to begin.
+    pub(crate) fn rewind(&mut self, first: u16) {
+        // What the ring said before of numbers that are within its reach again was overwritten.
+        self.ring_from = self.ring_from.max(self.next.saturating_sub(RING));
+        self.next = self.next.saturating_sub(u64::from((self.next as u16).wrapping_sub(first)));
+        while self.segments.back().is_some_and(|segment| segment.first_out >= self.next) {
+            self.segments.pop_back();
+        }
+    }
+
+    /// The newest number that was given.
+    pub(crate) fn newest(&self) -> u16 {
+        self.next.wrapping_sub(1) as u16
     }
 
     fn push(&mut self, segment: Segment) {
@@ -166,7 +184,7 @@ impl Rewriter {
             };
         }
         // The ring rises from the oldest number to the newest.
-        let oldest = segment.first_out.max(self.next.saturating_sub(RING));
+        let oldest = segment.first_out.max(self.ring_from).max(self.next.saturating_sub(RING));
         let (mut low, mut high) = (oldest, self.next);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -189,6 +207,11 @@ impl Rewriter {
         }
     }
 
+    /// How many packets of the current origin left before this one.
+    pub(crate) fn since_begin(&self, sequence: u64) -> u64 {
+        self.segments.back().map_or(0, |segment| sequence.saturating_sub(segment.first_in))
+    }
+
     /// Which packet left with this sequence number.
     pub(crate) fn find(&self, sequence: u16) -> Option<(Origin, u64)> {
         // The newest number that was used and has these 16 bits.
@@ -198,7 +221,8 @@ impl Rewriter {
         if !segment.thinned {
             return Some((segment.origin, segment.first_in + (out - segment.first_out)));
         }
-        let packet = self.ring.get((out % RING) as usize).filter(|_| self.next - out <= RING)?;
+        let packet =
+            self.ring.get((out % RING) as usize).filter(|_| self.next - out <= RING && out >= self.ring_from)?;
         Some((segment.origin, *packet))
     }
 
@@ -273,6 +297,46 @@ mod tests {
         assert_eq!(stream.find(65_535), Some((a, 101)));
         assert_eq!(stream.find(0), Some((b, 9_000)));
         assert_eq!(stream.again(a, 65_535, &packet(101, 8_000, 8), 0), Some(second));
+    }
+
+    /// Numbers that are given again mean the new packets; those that left keep theirs, also in a thinned stretch.
+    #[test]
+    fn numbers_are_given_again_after_a_cut() {
+        let (a, b) = origins();
+        let mut stream = Rewriter::new(0, 0);
+        stream.begin(a, &packet(1_000, 0, 0), 1);
+        let mut sent = std::collections::HashMap::new();
+        for of_a in 1_000..2_400_u64 {
+            if of_a % 2 == 1 {
+                assert_eq!(stream.omit(&packet(of_a, 0, 0)), None);
+                continue;
+            }
+            let numbers = stream.rewrite(&packet(of_a, 0, 0), 0).expect("newer");
+            sent.insert(numbers.sequence, of_a);
+        }
+        // The last hundred did not leave.
+        stream.rewind(600);
+        assert_eq!(stream.newest(), 599);
+        for number in 0..600 {
+            let found = stream.find(number).map(|(_, packet)| packet);
+            assert!(found.is_none() || found == sent.get(&number).copied(), "{number}: {found:?}");
+            assert_eq!(found.is_some(), number < 1 || number >= 188, "{number}: as far as the ring reaches");
+        }
+        stream.begin(b, &packet(50, 0, 0), 1);
+        for of_b in 50..300_u64 {
+            if of_b % 2 == 1 {
+                assert_eq!(stream.omit(&packet(of_b, 0, 0)), None);
+                continue;
+            }
+            let numbers = stream.rewrite(&packet(of_b, 0, 0), 0).expect("newer");
+            assert_eq!(u64::from(numbers.sequence), 600 + (of_b - 50) / 2);
+            assert_eq!(stream.find(numbers.sequence), Some((b, of_b)));
+        }
+        assert_eq!(stream.find(599), Some((a, 1_000 + 2 * 599)));
+        stream.rewind(590);
+        stream.begin(a, &packet(2_400, 0, 0), 1);
+        assert_eq!(stream.rewrite(&packet(2_400, 0, 0), 0).map(|numbers| numbers.sequence), Some(590));
+        assert_eq!(stream.find(590), Some((a, 2_400)), "back over the start of a stretch");
     }
 
     proptest! {

@@ -1,20 +1,22 @@
 //! One room's media: who is in it, what they publish, who sees and hears what. Takes opened packets to the viewers'
 //! trains; called by the engine. Rooms know nothing of each other.
 
-use crate::command::{Event, Refusal, SlotContent, SlotWish, Sources};
+use crate::cache::Kept;
+use crate::command::{Event, Refusal, SlotWish, Sources};
 use crate::connection::{Bound, Connection};
-use crate::layers::{self, Wanted};
-use crate::outbox::Outbox;
-use crate::publication::{Media, Publication, Viewer};
+use crate::outbox::{Held, Outbox};
+use crate::publication::{Media, Publication};
+use crate::red::{self, Redundant};
 use crate::remote::Remote;
-use crate::reports::{Clock, ClockOffset, Report};
+use crate::reports::{self, Clock, ClockOffset, Report};
 use crate::rewrite::Origin;
 use crate::rtcp::{self, Message};
 use crate::rtp::Header;
+use crate::sdp::CodecKind;
 use crate::slab::{Key, Slab};
 use crate::slot::Coming;
 use crate::speaker::Speakers;
-use crate::train::Departure;
+use crate::train::{Departure, HOLD, SEGMENTS_MAX};
 use crate::transport::Input;
 use model::ids::{ParticipantId, RoomId};
 use model::source::Source;
@@ -24,6 +26,8 @@ use std::time::{Duration, Instant};
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Sound without level extension: packets of at least this size are speech (Opus sends fewer bytes for silence).
 const SPEECH_BYTES: usize = 40;
+/// What is around a packet of sound: the seal, UDP and IP.
+const SOUND_OVERHEAD: usize = 16 + 28;
 
 /// Somebody in the room.
 pub(crate) struct Peer {
@@ -51,6 +55,10 @@ pub(crate) struct Room {
     pub(crate) clock: Clock,
     /// Something changed that decides who gets what: all slots are to be looked at.
     pub(crate) stale: bool,
+    /// Connections that every tick has to look at: those that come up, and those that publish.
+    pub(crate) lively: Vec<Key>,
+    /// Some slot carries something else than before.
+    pub(crate) slots_changed: bool,
     pub(crate) scratch: Vec<u16>,
     /// How many there were.
     pub(crate) ticks: u32,
@@ -66,6 +74,8 @@ impl Room {
             speakers: Speakers::default(),
             clock,
             stale: false,
+            lively: Vec::new(),
+            slots_changed: false,
             scratch: Vec::new(),
             ticks: 0,
         }
@@ -199,11 +209,15 @@ impl Room {
         if let Some([high, low]) = transport_cc {
             connection.recorder.arrive(now, u16::from_be_bytes([*high, *low]));
         }
+        let known = connection.streams.len();
         let Some(bound) = connection.bind(&header, packet, &self.publications) else { return };
+        if connection.streams.len() > known && !self.lively.contains(&key) {
+            self.lively.push(key);
+        }
         let level = connection.ids.level.and_then(|id| header.extension(packet, id)).and_then(|level| level.first());
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
         let Some((codec, rtx)) = publication.section.codec(header.payload_type) else { return };
-        let kind = codec.kind;
+        let (kind, red) = (codec.kind, codec.red == Some(header.payload_type));
         let mut media = Media {
             sequence: header.sequence,
             timestamp: header.timestamp,
@@ -218,8 +232,11 @@ impl Room {
         } else if self.replaced(now, key, bound, header.ssrc, out) {
             return;
         }
+        if red {
+            media.payload = self.earlier(now, bound, kind, media, out);
+        }
         let Some(publication) = self.publications.get_mut(bound.publication) else { return };
-        let hz = publication.clock_hz();
+        let (video, hz) = (publication.video(), publication.clock_hz());
         let arrived = self.clock.us(now) * i64::from(hz) / 1_000_000;
         if let Some(layer) = publication.layers.get_mut(usize::from(bound.layer)).filter(|_| !rtx) {
             layer.arrivals.timing(arrived, media.timestamp);
@@ -244,10 +261,74 @@ impl Room {
             self.assign(now, out);
         }
         let origin = Origin { publication: bound.publication, layer: bound.layer };
-        self.forward(now, origin, &packet, out);
+        if video {
+            self.gather(now, origin, packet, rtx, out);
+        } else {
+            self.forward(now, origin, &[packet], out);
+        }
         if broken {
             self.ask_key_frame(now, origin, Duration::ZERO, out);
         }
+    }
+
+    /// Keeps the packets of a picture together until it is complete, so that what is known of each viewer is looked at
+    /// once for all of them; what was sent again is waited for already.
+    fn gather(&mut self, now: Instant, origin: Origin, packet: Kept, again: bool, out: &mut Outbox) {
+        let publication = self.publications.get_mut(origin.publication);
+        let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) else { return };
+        layer.pending.push(packet);
+        if packet.marker || again || layer.pending.len() >= SEGMENTS_MAX {
+            self.release(now, origin, out);
+        } else if layer.pending_since.is_none() {
+            layer.pending_since = Some(now);
+            out.hold(now, Held::Picture(self.key, origin));
+        }
+    }
+
+    /// When the packets of a picture that is not complete have to leave.
+    pub(crate) fn pending_until(&self, origin: Origin) -> Option<Instant> {
+        let layer = self.publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
+        layer.pending_since.map(|since| since + HOLD)
+    }
+
+    /// What came of a picture goes to its viewers.
+    pub(crate) fn release(&mut self, now: Instant, origin: Origin, out: &mut Outbox) {
+        let publication = self.publications.get_mut(origin.publication);
+        let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) else { return };
+        layer.pending_since = None;
+        let mut packets = std::mem::take(&mut layer.pending);
+        self.forward(now, origin, &packets, out);
+        packets.clear();
+        // Back, for its capacity.
+        let publication = self.publications.get_mut(origin.publication);
+        if let Some(layer) = publication.and_then(|p| p.layers.get_mut(usize::from(origin.layer))) {
+            layer.pending = packets;
+        }
+    }
+
+    /// Takes the earlier sounds that a packet carries once more, as far as they had not come; gives its own sound.
+    fn earlier<'a>(
+        &mut self,
+        now: Instant,
+        bound: Bound,
+        kind: CodecKind,
+        media: Media<'a>,
+        out: &mut Outbox,
+    ) -> &'a [u8] {
+        let mut own: &[u8] = &[];
+        red::read(media.payload, |offset, back, payload| {
+            if back == 0 {
+                own = payload;
+                return;
+            }
+            let (sequence, timestamp) = (media.sequence.wrapping_sub(back), media.timestamp.wrapping_sub(offset));
+            let earlier = Media { sequence, timestamp, marker: false, payload, descriptor: None };
+            let publication = self.publications.get_mut(bound.publication);
+            if let Some(packet) = publication.and_then(|found| found.take(now, bound.layer, kind, earlier)) {
+                self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &[packet], out);
+            }
+        });
+        own
     }
 
     /// Whether the source of a stream was replaced (another SSRC for the same section and layer): then the publication
@@ -284,16 +365,19 @@ impl Room {
         true
     }
 
-    /// Puts a packet into the trains of all who look on.
-    fn forward(&mut self, now: Instant, origin: Origin, packet: &crate::cache::Kept, out: &mut Outbox) {
-        let Some(publication) = self.publications.get_mut(origin.publication) else { return };
-        let layer = &publication.layers[usize::from(origin.layer)];
+    /// Puts packets into the trains of all who look on.
+    fn forward(&mut self, now: Instant, origin: Origin, packets: &[Kept], out: &mut Outbox) {
+        let Some(publication) = self.publications.get(origin.publication).filter(|publication| publication.live) else {
+            return;
+        };
+        let Some(layer) = publication.layers.get(usize::from(origin.layer)) else { return };
         let Some(codec) = layer.codec else { return };
-        let (video, clock_hz) = (publication.video(), publication.clock_hz());
-        let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
+        let (video, clock_hz, now_us) = (publication.video(), publication.clock_hz(), self.clock.us(now));
         let layers = layer.scalability.as_deref();
-        let coming = Coming { origin, packet, codec, clock_hz, layers, captured_us, now_us: self.clock.us(now) };
-        let publication = &*publication;
+        let before = match packets.first() {
+            Some(packet) if !video => Redundant::before(packet, &layer.cache),
+            _ => Redundant::default(),
+        };
         for viewer in &publication.viewers {
             let Some(connection) = self.peers.get_mut(viewer.peer).and_then(|peer| peer.connection.as_mut()) else {
                 continue;
@@ -301,12 +385,29 @@ impl Room {
             let Some(slot) = connection.slots.get_mut(usize::from(viewer.slot)) else { continue };
             let stream = if video { slot.video.as_mut() } else { Some(&mut slot.audio) };
             let Some(stream) = stream else { continue };
-            let begins = stream.current != Some(origin);
-            let Some(queued) = stream.accept(&coming) else { continue };
-            slot.changed |= begins;
-            match connection.train.push(now, queued, video) {
+            let mut departure = Departure::Known;
+            for packet in packets {
+                let begins = stream.current != Some(origin);
+                if begins && stream.begins(origin, packet) && connection.train.waits_since() != Some(now) {
+                    // What of the former layer still waits would only be in the way.
+                    connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
+                }
+                let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
+                let coming = Coming { origin, packet, codec, clock_hz, layers, captured_us, now_us, now, before };
+                let Some(queued) = stream.accept(&coming) else { continue };
+                slot.changed |= begins;
+                self.slots_changed |= begins;
+                if !video {
+                    connection.sound.add(queued.size() + SOUND_OVERHEAD);
+                }
+                departure = departure.max(connection.train.push(now, queued, video));
+            }
+            if video && connection.train.leave() {
+                departure = Departure::Now;
+            }
+            match departure {
                 Departure::Now => out.ready(self.key, viewer.peer),
-                Departure::Hold => out.hold(now, self.key, viewer.peer),
+                Departure::Hold => out.hold(now, Held::Train((self.key, viewer.peer))),
                 Departure::Known => {}
             }
         }
@@ -331,8 +432,15 @@ impl Room {
                     layer.report = Some(Report { at_us, timestamp, ntp_middle, arrived: now });
                 }
             }
-            Message::Report { ssrc, fraction_lost } => {
+            Message::Report { ssrc, fraction_lost, last_report, delay } => {
+                connection.rtt = reports::round_trip(Clock::ntp(now_us), last_report, delay).or(connection.rtt);
+                let streams = connection.slots.iter_mut().flat_map(|slot| slot.streams_mut());
+                for stream in streams.filter(|stream| stream.ssrc == ssrc) {
+                    connection.health.report(fraction_lost, stream.unanswered());
+                    connection.health.round_trip((Clock::ntp(now_us) >> 16) as u32, last_report, delay);
+                }
                 let ours = connection.slots.iter().any(|slot| slot.video.as_ref().is_some_and(|v| v.ssrc == ssrc));
+                connection.loss = if ours { f32::from(fraction_lost) / 256.0 } else { connection.loss };
                 let sent = connection.sent.bps();
                 stale |= ours && connection.budget.loss(now, fraction_lost, sent);
             }
@@ -340,12 +448,18 @@ impl Room {
                 let sent = connection.sent.bps();
                 stale |= connection.budget.estimate(now, bps, sent);
             }
+            Message::Transport(feedback) => {
+                if let Some(estimator) = &mut connection.estimator {
+                    estimator.feedback(now, &feedback);
+                }
+            }
             Message::Nack { ssrc, sequence, mask } => {
                 let mut streams = connection.slots.iter_mut().filter_map(|slot| slot.video.as_mut());
                 let Some(stream) = streams.find(|stream| stream.ssrc == ssrc) else { return };
+                let rtt = connection.rtt.unwrap_or_default();
                 let others = (0..16).filter(|bit| mask >> bit & 1 == 1).map(|bit| sequence.wrapping_add(bit + 1));
                 for missing in std::iter::once(sequence).chain(others) {
-                    if let Some(again) = stream.resend(now, missing, publications) {
+                    if let Some(again) = stream.resend(now, rtt, missing, publications) {
                         connection.train.push(now, again, true);
                         departs = true;
                     }
@@ -393,138 +507,6 @@ impl Room {
             }
             State::Closed => out.ended(self.key, key),
             _ => {}
-        }
-    }
-
-    /// Decides what each stream of each slot carries. Idempotent; called when anything changed that it depends on.
-    pub(crate) fn assign(&mut self, now: Instant, out: &mut Outbox) {
-        self.stale = false;
-        for (_, publication) in self.publications.iter_mut() {
-            publication.viewers.clear();
-        }
-        let mut waiting: Vec<Origin> = Vec::new();
-        for (viewer, peer) in self.peers.iter_mut() {
-            if let Some(connection) = &mut peer.connection {
-                assign_sounds(viewer, connection, &mut self.publications, self.speakers.audible());
-                assign_pictures(viewer, connection, &mut self.publications, &mut waiting);
-                connection.slots.iter_mut().for_each(|slot| slot.changed = true);
-            }
-        }
-        for origin in waiting {
-            self.ask_key_frame(now, origin, Duration::ZERO, out);
-        }
-    }
-
-    /// What the slots of a peer carry now, as far as that is news.
-    pub(crate) fn slot_news(&mut self, key: Key) -> Vec<SlotContent> {
-        let (peers, publications) = (&mut self.peers, &self.publications);
-        let owner = |origin: Origin| Some(publications.get(origin.publication)?.owner);
-        let Some(connection) = peers.get(key).and_then(|peer| peer.connection.as_ref()) else { return Vec::new() };
-        let heard: Vec<Option<ParticipantId>> = connection
-            .slots
-            .iter()
-            .map(|slot| slot.audio.wanted.and_then(owner).and_then(|owner| Some(peers.get(owner)?.participant)))
-            .collect();
-        let Some(connection) = peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return Vec::new() };
-        connection.slots.iter_mut().zip(heard).filter_map(|(slot, heard)| slot.news(heard)).collect()
-    }
-}
-
-/// The live publication of a participant.
-fn published(publications: &Slab<Publication>, participant: ParticipantId, source: Source) -> Option<Key> {
-    publications
-        .iter()
-        .find(|(_, publication)| {
-            publication.live && publication.source == source && publication.participant == participant
-        })
-        .map(|(key, _)| key)
-}
-
-/// Each audible voice goes into the slot that shows its owner, else into a slot without picture where it stays as long
-/// as it is audible. A slot with a screen carries the screen's sound.
-fn assign_sounds(viewer: Key, connection: &mut Connection, publications: &mut Slab<Publication>, audible: &[Key]) {
-    let mut places: Vec<Option<Key>> = vec![None; connection.slots.len()];
-    let mut placed: Vec<Key> = Vec::new();
-    for (place, slot) in connection.slots.iter().enumerate() {
-        let Some((wish, participant)) = slot.wish.and_then(|wish| Some((wish, wish.participant?))) else { continue };
-        let sound = match wish.source {
-            Source::Screen | Source::ScreenSound => published(publications, participant, Source::ScreenSound),
-            Source::Camera | Source::Microphone => {
-                published(publications, participant, Source::Microphone).filter(|key| audible.contains(key))
-            }
-        };
-        let own = |key: &Key| publications.get(*key).is_some_and(|publication| publication.owner == viewer);
-        if let Some(sound) = sound.filter(|key| !placed.contains(key) && !own(key)) {
-            placed.push(sound);
-            places[place] = Some(sound);
-        }
-    }
-    let others = audible.iter().filter(|key| !placed.contains(key));
-    let mut others: Vec<Key> =
-        others.filter(|key| publications.get(**key).is_some_and(|p| p.owner != viewer)).copied().collect();
-    let extra = |connection: &Connection, place: usize| connection.slots[place].video.is_none();
-    for place in (0..places.len()).filter(|place| extra(connection, *place)) {
-        let kept = connection.slots[place].audio.wanted.map(|origin| origin.publication);
-        if let Some(stays) = kept.and_then(|kept| others.iter().position(|key| *key == kept)) {
-            places[place] = Some(others.remove(stays));
-        }
-    }
-    for place in (0..places.len()).filter(|place| extra(connection, *place)) {
-        if places[place].is_none() {
-            places[place] = others.pop();
-        }
-    }
-    for (place, sound) in places.into_iter().enumerate() {
-        connection.slots[place].audio.want(sound.map(|publication| Origin { publication, layer: 0 }));
-        if let Some(publication) = sound.and_then(|key| publications.get_mut(key)) {
-            publication.viewers.push(Viewer { peer: viewer, slot: place as u8 });
-        }
-    }
-}
-
-/// Each wished picture in the layer that fits tile and path.
-fn assign_pictures(
-    viewer: Key,
-    connection: &mut Connection,
-    publications: &mut Slab<Publication>,
-    waiting: &mut Vec<Origin>,
-) {
-    let shown = |wish: &SlotWish| -> Option<Key> {
-        let source = match wish.source {
-            Source::Screen | Source::ScreenSound => Source::Screen,
-            Source::Camera | Source::Microphone => Source::Camera,
-        };
-        published(publications, wish.participant?, source).filter(|_| wish.height_px > 0)
-    };
-    let keys: Vec<Option<Key>> = connection.slots.iter().map(|slot| slot.wish.as_ref().and_then(shown)).collect();
-    let wanted: Vec<Wanted> = connection
-        .slots
-        .iter()
-        .zip(&keys)
-        .map(|(slot, key)| {
-            let publication = key.and_then(|key| publications.get(key));
-            let layers = publication.map(Publication::choices);
-            Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
-        })
-        .collect();
-    let chosen = layers::choose(&wanted, connection.budget.limit());
-    for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
-        let Some(stream) = connection.slots[place].video.as_mut() else { continue };
-        let Some(publication) = key else {
-            stream.want(None);
-            continue;
-        };
-        // Nothing came yet: wait for the first layer that does.
-        let step = layer.zip(publications.get(publication)).and_then(|(choice, from)| from.step(choice));
-        let Some((layer, target)) = step else { continue };
-        let origin = Origin { publication, layer };
-        stream.want(Some(origin));
-        stream.want_target(target, publications.get(publication).and_then(|from| from.layers(layer)));
-        if stream.waits(publications) {
-            waiting.push(origin);
-        }
-        if let Some(publication) = publications.get_mut(publication) {
-            publication.viewers.push(Viewer { peer: viewer, slot: place as u8 });
         }
     }
 }

@@ -1,21 +1,27 @@
 //! The few RTCP messages of the forwarding plane: read from a compound one by one, a message that we do not know or
 //! that is malformed is skipped by its length; written by appending. No allocation; `rtc-rtcp` is the oracle in tests.
 //!
-//! RFC 3550, clause 6 (reports); RFC 4585, clause 6 (NACK, PLI); RFC 5104, clause 4.3.1 (FIR); REMB draft-alvestrand-03.
+//! RFC 3550, clause 6 (reports); RFC 4585, clause 6 (NACK, PLI); RFC 5104, clause 4.3.1 (FIR); REMB draft-alvestrand-03;
+//! transport-wide feedback is read by [`Feedback`].
+
+use crate::bwe::Feedback;
 
 /// One thing that a compound says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
+pub(crate) enum Message<'a> {
     /// When a stream's timestamp was, by the sender's clock (NTP, 32.32 bit).
     SenderReport { ssrc: u32, ntp: u64, timestamp: u32 },
-    /// How a stream of ours arrives; loss in 1/256.
-    Report { ssrc: u32, fraction_lost: u8 },
+    /// How a stream of ours arrives; loss in 1/256; the middle of our last report's NTP time (0: none came) and the delay
+    /// since then in 1/65536 s.
+    Report { ssrc: u32, fraction_lost: u8, last_report: u32, delay: u32 },
     /// A packet is missing, and those of the 16 after it whose bit is set.
     Nack { ssrc: u32, sequence: u16, mask: u16 },
     /// A key frame is needed (PLI or FIR).
     KeyFrame { ssrc: u32 },
     /// The receiver's estimate of what its path carries, in bit/s.
     Remb { bps: u64 },
+    /// What arrived when, by transport-wide numbers.
+    Transport(Feedback<'a>),
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -27,7 +33,7 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// Reads a compound and tells each message.
-pub(crate) fn read(mut compound: &[u8], mut tell: impl FnMut(Message)) {
+pub(crate) fn read<'a>(mut compound: &'a [u8], mut tell: impl FnMut(Message<'a>)) {
     while let [first, kind, high, low, ..] = *compound {
         let size = 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
         if first >> 6 != 2 || size > compound.len() {
@@ -39,10 +45,11 @@ pub(crate) fn read(mut compound: &[u8], mut tell: impl FnMut(Message)) {
     }
 }
 
-fn one(count: u8, kind: u8, message: &[u8], tell: &mut impl FnMut(Message)) -> Option<()> {
-    let reports = |from: usize, tell: &mut dyn FnMut(Message)| -> Option<()> {
+fn one<'a>(count: u8, kind: u8, message: &'a [u8], tell: &mut impl FnMut(Message<'a>)) -> Option<()> {
+    let reports = |from: usize, tell: &mut dyn FnMut(Message<'a>)| -> Option<()> {
         for block in message.get(from..)?.chunks_exact(24).take(count.into()) {
-            tell(Message::Report { ssrc: u32_at(block, 0)?, fraction_lost: block[4] });
+            let (last_report, delay) = (u32_at(block, 16)?, u32_at(block, 20)?);
+            tell(Message::Report { ssrc: u32_at(block, 0)?, fraction_lost: block[4], last_report, delay });
         }
         Some(())
     };
@@ -62,6 +69,10 @@ fn one(count: u8, kind: u8, message: &[u8], tell: &mut impl FnMut(Message)) -> O
             for pair in message.get(12..)?.chunks_exact(4) {
                 tell(Message::Nack { ssrc, sequence: u16_at(pair, 0)?, mask: u16_at(pair, 2)? });
             }
+            Some(())
+        }
+        (205, 15) => {
+            tell(Message::Transport(Feedback::parse(message)?));
             Some(())
         }
         (206, 1) => {
@@ -175,7 +186,7 @@ mod tests {
     use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
     use rtc_shared::marshal::Marshal;
 
-    fn told(bytes: &[u8]) -> Vec<Message> {
+    fn told(bytes: &[u8]) -> Vec<Message<'_>> {
         let mut all = Vec::new();
         read(bytes, |message| all.push(message));
         all

@@ -400,7 +400,7 @@ impl Scalability {
                 let layer = crate::layers::Layer {
                     active: true,
                     height: target.height.or(Some(HEIGHT >> (top - target.spatial).min(4))),
-                    bps: target.meter.bps(),
+                    bps: target.meter.need_bps(),
                     slow: full(target.spatial) != Some(target.temporal),
                 };
                 (number, layer)

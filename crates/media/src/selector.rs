@@ -87,6 +87,11 @@ impl Selector {
         self.wanted_layer = layer;
     }
 
+    /// The spatial and temporal layer that it shall be.
+    pub(crate) fn wanted_layer(&self) -> (u8, u8) {
+        self.wanted_layer
+    }
+
     /// Whether only a key picture helps.
     pub(crate) fn waits(&self, layers: &Scalability) -> bool {
         if self.wanted == self.current || self.whole >> self.wanted & 1 == 1 {

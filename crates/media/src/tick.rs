@@ -3,6 +3,7 @@
 
 use crate::command::Event;
 use crate::connection::Connection;
+use crate::health::LOOK_TICKS;
 use crate::nack::Figures;
 use crate::outbox::Outbox;
 use crate::rewrite::Origin;
@@ -26,37 +27,65 @@ impl Room {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
         let calm = self.ticks.is_multiple_of(CALM);
+        let looks = self.ticks.is_multiple_of(LOOK_TICKS);
         self.ticks = self.ticks.wrapping_add(1);
+        let mut keys = std::mem::take(&mut self.lively);
         if calm {
             self.watch_layers(now);
+            keys.clear();
+            keys.extend(self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key));
         }
-        self.stale |= self.peers.iter_mut().fold(false, |stale, (_, peer)| {
-            let Some(connection) = &mut peer.connection else { return stale };
-            if connection.connected && !calm {
-                return stale;
-            }
-            connection.transport.handle_timeout(now);
-            connection.sent.tick(now);
-            let sent = connection.sent.bps();
-            connection.budget.tick(now, sent) || stale
-        });
+        for key in &keys {
+            self.stale |= self.keep_time(now, *key, calm);
+        }
         self.settle(now, out);
-        let keys: Vec<Key> =
-            self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key).collect();
-        for key in keys {
-            self.wake_handshake(key, out);
-            self.watch_state(key, out);
-            self.upstream(now, key, out);
-            if calm {
-                self.downstream(now, key, out);
-            }
-            self.tell_slots(key, out);
+        if calm {
+            self.tell_demand(now, out);
         }
+        if looks {
+            self.look_at_health(out);
+        }
+        for key in &keys {
+            self.wake_handshake(*key, out);
+            self.watch_state(*key, out);
+            self.upstream(now, *key, out);
+            if calm {
+                self.downstream(now, *key, out);
+            }
+            if self.peers.get(*key).and_then(|peer| peer.connection.as_ref()).is_some_and(Connection::probes) {
+                out.ready(self.key, *key);
+            }
+        }
+        if calm {
+            // Whoever only looks on has nothing to be told before the next calm tick.
+            keys.retain(|key| {
+                let connection = self.peers.get(*key).and_then(|peer| peer.connection.as_ref());
+                connection.is_some_and(Connection::lively)
+            });
+        }
+        // Kept for its capacity, with who came while we were at it.
+        keys.append(&mut self.lively);
+        self.lively = keys;
+        self.tell_all_slots(out);
         if let Some(speaking) = self.speakers.tick(now) {
             let name = |key: &Key| self.publications.get(*key).map(|publication| publication.participant);
             let participants = speaking.iter().filter_map(name).collect();
             out.event(Event::Speaking { room: self.id, participants });
         }
+    }
+
+    /// Time-outs, path and bitrates of a connection. True: layers are to be chosen again.
+    fn keep_time(&mut self, now: Instant, key: Key, calm: bool) -> bool {
+        let Some(connection) = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return false };
+        let stale = connection.watch_path(now);
+        if connection.connected && !calm {
+            return stale;
+        }
+        connection.transport.handle_timeout(now);
+        connection.sent.tick(now);
+        connection.sound.tick(now);
+        let sent = connection.sent.bps();
+        connection.budget.tick(now, sent) || stale
     }
 
     /// A time-out of the handshake may have made something to send again.
@@ -156,12 +185,21 @@ impl Room {
         }
     }
 
-    /// Tells the shell what has changed in somebody's slots.
-    fn tell_slots(&mut self, key: Key, out: &mut Outbox) {
-        let connection = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut());
-        if !connection.is_some_and(Connection::slots_changed) {
+    /// Tells the shell what has changed in slots.
+    fn tell_all_slots(&mut self, out: &mut Outbox) {
+        if !std::mem::take(&mut self.slots_changed) {
             return;
         }
+        let keys: Vec<Key> = self.peers.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let connection = self.peers.get_mut(key).and_then(|peer| peer.connection.as_mut());
+            if connection.is_some_and(Connection::slots_changed) {
+                self.tell_slots(key, out);
+            }
+        }
+    }
+
+    fn tell_slots(&mut self, key: Key, out: &mut Outbox) {
         let slots = self.slot_news(key);
         if slots.is_empty() {
             return;

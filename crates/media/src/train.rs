@@ -5,8 +5,9 @@
 //! kept. One byte of RTP padding mends a train, since the packets of one picture differ by one byte at most; padding
 //! is made here and never comes into a cache.
 
+use crate::red::Redundant;
 use crate::rewrite::{Numbers, Origin};
-use crate::rtp::Outgoing;
+use crate::rtp::{Outgoing, Stamp};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -30,42 +31,51 @@ pub(crate) struct Queued {
     pub(crate) ssrc: u32,
     pub(crate) payload_type: u8,
     pub(crate) marker: bool,
-    /// The id of abs-send-time in its section.
-    pub(crate) send_time: Option<u8>,
+    /// Its header extension.
+    pub(crate) stamp: Option<Stamp>,
     /// The id and size of the dependency descriptor that goes along.
     pub(crate) descriptor: Option<(u8, u8)>,
     pub(crate) length: u16,
+    /// Since when it waits.
+    pub(crate) since: Instant,
     /// In RTX packets the original sequence number (RFC 4588, clause 4).
     pub(crate) original: Option<u16>,
+    /// Its number was kept for it before numbers that were given already: it leaves out of order.
+    pub(crate) late: bool,
     /// Nothing but a header and padding.
     pub(crate) empty: bool,
+    /// Sounds before this one that it carries once more.
+    pub(crate) again: Redundant,
 }
 
 impl Queued {
     /// Its size before sealing.
     pub(crate) fn size(&self) -> usize {
-        Outgoing::size(self.send_time.is_some(), self.descriptor.map(|(_, size)| size.into()))
+        Outgoing::size(self.stamp.is_some(), self.descriptor.map(|(_, size)| size.into()))
             + usize::from(self.length)
             + usize::from(self.empty)
             + if self.original.is_some() { 2 } else { 0 }
+            + self.again.size()
     }
 }
 
-/// When the train leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When the train leaves; later is sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Departure {
-    /// Now.
-    Now,
-    /// When [`HOLD`] is over; this is the first packet.
-    Hold,
     /// As was said before.
     Known,
+    /// When [`HOLD`] is over; this is the first packet.
+    Hold,
+    /// Now.
+    Now,
 }
 
 /// The queue of one viewer.
 #[derive(Debug)]
 pub(crate) struct Train {
     video: VecDeque<Queued>,
+    /// So many at its front are sent again.
+    again: usize,
     audio: VecDeque<Queued>,
     since: Option<Instant>,
     due: bool,
@@ -73,8 +83,8 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn new() -> Self {
-        let queue = || VecDeque::with_capacity(64);
-        Self { video: queue(), audio: queue(), since: None, due: false }
+        let (video, audio) = (VecDeque::with_capacity(64), VecDeque::with_capacity(64));
+        Self { video, again: 0, audio, since: None, due: false }
     }
 
     /// Takes a packet.
@@ -83,34 +93,67 @@ impl Train {
         if waiting >= QUEUE_MAX {
             return Departure::Known; // nobody takes them: loss, as the network would do it
         }
-        let completes = packet.marker && video || packet.original.is_some() || waiting + 1 >= SEGMENTS_MAX;
-        if video {
+        let completes = packet.original.is_some() || waiting + 1 >= SEGMENTS_MAX;
+        if video && packet.original.is_some() {
+            // A picture waits for it already.
+            self.video.insert(self.again, packet);
+            self.again += 1;
+        } else if video {
             self.video.push_back(packet)
         } else {
             self.audio.push_back(packet)
         }
         let first = self.since.is_none();
         self.since.get_or_insert(now);
-        if completes && !self.due {
-            self.due = true;
+        if completes && self.leave() {
             return Departure::Now;
         }
         if first { Departure::Hold } else { Departure::Known }
     }
 
-    /// Whether the oldest packet was held long enough.
-    pub(crate) fn expired(&self, now: Instant) -> bool {
-        self.since.is_some_and(|since| now.saturating_duration_since(since) >= HOLD)
+    /// What waits leaves now, as when a picture is complete. True: that is news.
+    pub(crate) fn leave(&mut self) -> bool {
+        self.since.is_some() && !std::mem::replace(&mut self.due, true)
     }
 
-    /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `None`: all
-    /// are gone.
-    pub(crate) fn next(&mut self, segments: &mut Vec<Queued>) -> Option<usize> {
+    /// When the oldest packet was held long enough; `None` when nothing waits or it leaves already.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.due).map(|since| since + HOLD)
+    }
+
+    /// Since when the oldest picture waits, those that are sent again left out.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        self.video.get(self.again).map(|packet| packet.since)
+    }
+
+    /// Whether pictures wait.
+    pub(crate) fn has_pictures(&self) -> bool {
+        !self.video.is_empty()
+    }
+
+    /// Takes out the pictures of a stream that wait; tells the first of their sequence numbers: none from it on was used.
+    /// Late packets before it stay, since numbers after theirs have left already.
+    pub(crate) fn drop_pictures(&mut self, ssrc: u32) -> Option<u16> {
+        let place = self.video.iter().position(|packet| packet.ssrc == ssrc && !packet.late)?;
+        let first = self.video[place].numbers.sequence;
+        let mut at = 0;
+        self.video.retain(|packet| {
+            at += 1;
+            packet.ssrc != ssrc || at <= place
+        });
+        Some(first)
+    }
+
+    /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `room`: bytes
+    /// of pictures that may leave; a train that begins may be a packet longer. `None`: nothing may leave now.
+    pub(crate) fn next(&mut self, segments: &mut Vec<Queued>, room: usize) -> Option<usize> {
         segments.clear();
-        let pictures = !self.video.is_empty();
+        let pictures = !self.video.is_empty() && room > 0;
         let (queue, pad) = if pictures { (&mut self.video, PAD_VIDEO) } else { (&mut self.audio, PAD_AUDIO) };
         let Some(first) = queue.pop_front() else {
-            (self.since, self.due) = (None, false);
+            if !self.has_pictures() {
+                (self.since, self.due) = (None, false);
+            }
             return None;
         };
         let (mut size, mut smallest) = (first.size(), first.size());
@@ -120,6 +163,9 @@ impl Train {
             && let Some(next) = queue.front()
         {
             let this = next.size();
+            if pictures && size * (segments.len() + 1) > room {
+                break;
+            }
             if this.max(size) - smallest > pad {
                 break; // it is larger than what is in the train can be padded to
             }
@@ -135,6 +181,7 @@ impl Train {
         {
             segments.extend(self.audio.pop_front());
         }
+        self.again = self.again.saturating_sub(segments.iter().filter(|segment| segment.original.is_some()).count());
         if self.video.is_empty() && self.audio.is_empty() {
             (self.since, self.due) = (None, false);
         }
@@ -148,11 +195,15 @@ mod tests {
     use crate::slab::Slab;
     use proptest::prelude::*;
 
+    const ALL: usize = usize::MAX;
+
     fn packet(number: u16, length: u16, marker: bool) -> Queued {
         let publication = Slab::default().insert(());
         let numbers = Numbers { sequence: number, timestamp: 0, picture: 0, tl0: 0 };
         let origin = Origin { publication, layer: 0 };
-        let (ssrc, payload_type, source) = (1, 96, number.into());
+        let (ssrc, payload_type, source, stamp) = (1, 96, number.into(), Some(Stamp::SendTime(3)));
+        let (since, original, late, empty) = (Instant::now(), None, false, false);
+        let (again, descriptor) = (Redundant::default(), None);
         Queued {
             origin,
             source,
@@ -160,17 +211,20 @@ mod tests {
             ssrc,
             payload_type,
             marker,
-            send_time: Some(3),
-            descriptor: None,
+            stamp,
+            descriptor,
             length,
-            original: None,
-            empty: false,
+            since,
+            original,
+            late,
+            empty,
+            again,
         }
     }
 
     fn trains(train: &mut Train) -> Vec<Vec<u16>> {
         let (mut all, mut segments) = (Vec::new(), Vec::new());
-        while let Some(size) = train.next(&mut segments) {
+        while let Some(size) = train.next(&mut segments, ALL) {
             let last = segments.len() - 1;
             assert!(
                 segments[..last].iter().all(|segment| segment.size() <= size && segment.size() + PAD_AUDIO >= size)
@@ -188,10 +242,11 @@ mod tests {
         assert_eq!(train.push(now, packet(0, 1_099, false), true), Departure::Hold);
         assert_eq!(train.push(now, packet(1, 1_099, false), true), Departure::Known);
         assert_eq!(train.push(now, packet(2, 80, false), false), Departure::Known);
-        assert_eq!(train.push(now, packet(3, 1_100, true), true), Departure::Now);
-        assert!(!train.expired(now) && train.expired(now + HOLD));
+        assert_eq!(train.push(now, packet(3, 1_100, true), true), Departure::Known);
+        assert_eq!(train.held_until(), Some(now + HOLD));
+        assert!(train.leave() && !train.leave());
+        assert_eq!(train.held_until(), None);
         assert_eq!(trains(&mut train), [vec![1_099, 1_099, 1_100, 80]]);
-        assert!(!train.expired(now + HOLD));
     }
 
     #[test]
@@ -212,6 +267,43 @@ mod tests {
         assert_eq!(departures.iter().filter(|departure| **departure == Departure::Now).count(), 1);
         assert_eq!(departures[15], Departure::Now);
         assert_eq!(trains(&mut train).len(), 1);
+    }
+
+    #[test]
+    fn pictures_wait_for_room_and_sound_does_not() {
+        let (now, mut segments) = (Instant::now(), Vec::new());
+        let mut train = Train::new();
+        for number in 0..4 {
+            train.push(now, packet(number, 1_000, number == 3), true);
+        }
+        train.push(now, packet(9, 80, false), false);
+        let mut again = packet(7, 1_000, false);
+        (again.ssrc, again.original) = (2, Some(7));
+        train.push(now, again, true);
+        let mut next = |train: &mut Train, room| {
+            let found = train.next(&mut segments, room).is_some();
+            found.then(|| segments.iter().map(|segment| segment.numbers.sequence).collect::<Vec<_>>())
+        };
+        assert_eq!(next(&mut train, 0), Some(vec![9]));
+        assert_eq!(next(&mut train, 0), None);
+        assert!(train.has_pictures(), "they still wait");
+        assert_eq!(next(&mut train, 1), Some(vec![7]), "what was missing goes first");
+        assert_eq!(next(&mut train, 2_100), Some(vec![0, 1]));
+        assert_eq!(train.drop_pictures(1), Some(2));
+        assert_eq!(train.drop_pictures(1), None);
+        assert_eq!(next(&mut train, ALL), None);
+        assert!(!train.has_pictures() && train.waits_since().is_none());
+    }
+
+    #[test]
+    fn a_late_packet_stays_since_numbers_after_its_own_have_left() {
+        let (now, mut train) = (Instant::now(), Train::new());
+        train.push(now, Queued { late: true, ..packet(3, 100, false) }, true);
+        assert_eq!(train.drop_pictures(1), None);
+        train.push(now, packet(9, 101, false), true);
+        train.push(now, Queued { late: true, ..packet(8, 102, false) }, true);
+        assert_eq!(train.drop_pictures(1), Some(9));
+        assert_eq!(trains(&mut train), [vec![100]]);
     }
 
     proptest! {

@@ -97,5 +97,6 @@ fn malformed_rtp_and_rtcp_of_a_participant_harm_nobody() {
     }
     assert_eq!(meeting.engine.counters().panics, 0);
     assert_eq!(meeting.stream(b, meeting.clients[b].slots[0].video).len(), 200);
-    assert!(meeting.stream(villain, own.video).len() >= 200, "the villain is still served");
+    // Feedback that is nonsense spoils the villain's own picture, nobody else's.
+    assert!(!meeting.stream(villain, own.video).is_empty(), "the villain is still served");
 }

@@ -95,6 +95,18 @@ fn codecs_are_ours_in_our_order_one_of_each() {
     assert_eq!(plan.sections[1].codecs[0].rtx, Some(124));
 }
 
+/// RFC 9143, clause 7.1: with other policies than max-bundle each section comes with a transport of its own at first.
+#[test]
+fn credentials_are_those_of_the_first_section_of_the_bundle() {
+    let others: String = CHROMIUM
+        .split_inclusive("\r\nm=")
+        .enumerate()
+        .map(|(at, part)| if at > 1 { part.replace("a=ice-pwd:", "a=ice-pwd:other") } else { part.to_owned() })
+        .collect();
+    assert_ne!(others, CHROMIUM);
+    assert_eq!(parsed(&others).remote, parsed(CHROMIUM).remote);
+}
+
 #[test]
 fn header_extensions_keep_the_ids_of_the_client() {
     let plan = purposes(&parsed(CHROMIUM));
@@ -205,7 +217,7 @@ fn bad_offers_are_refused() {
         (CHROMIUM.replace("a=mid:1\r", "a=mid:0\r"), SdpError::Mid),
         (CHROMIUM.replace("a=mid:1\r", "a=mid:a b\r"), SdpError::Mid),
         (without("a=ice-ufrag"), SdpError::Ice),
-        (CHROMIUM.replacen("a=ice-pwd:", "a=ice-pwd:x", 1), SdpError::Ice),
+        (CHROMIUM.replacen("a=ice-pwd:", "a=ice-pwd:@", 1), SdpError::Ice),
         (without("a=fingerprint"), SdpError::Fingerprint),
         (CHROMIUM.replacen("sha-256 9B", "sha-256 9C", 1), SdpError::Fingerprint),
         (CHROMIUM.replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), SdpError::Fingerprint),

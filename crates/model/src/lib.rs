@@ -7,6 +7,7 @@ pub mod ids;
 pub mod limits;
 pub mod name;
 pub mod permission;
+pub mod quality;
 pub mod role;
 pub mod room;
 pub mod source;

@@ -131,6 +131,19 @@ pub const MEDIA_SLOTS_MAX: usize = 30;
 /// The biggest datagram that we take.
 pub const DATAGRAM_BYTES_MAX: usize = 1_500;
 
+/// A TURN request; datagrams in indications and channels have their own limit.
+pub const TURN_REQUEST_BYTES_MAX: usize = 1_024;
+/// Requests of one TURN connection until it has an allocation.
+pub const TURN_ATTEMPTS_MAX: u32 = 8;
+/// TURN credentials are good for so long (S-33).
+pub const TURN_CREDENTIALS_S: u64 = 300;
+/// New ones are sent so often, so that a client that looks for another path always has good ones.
+pub const TURN_CREDENTIALS_EVERY_S: u64 = 120;
+/// TURN allocations of one participant at a time (S-33); browsers make one for each network that the device has.
+pub const TURN_ALLOCATIONS_PER_PARTICIPANT_MAX: usize = 12;
+/// TURN allocations of the whole server at a time.
+pub const TURN_ALLOCATIONS_MAX: usize = 4_096;
+
 /// Wrong secrets (links, passwords, tokens) a minute from one IP prefix (S-07).
 pub const WRONG_SECRETS_PER_MINUTE_MAX: u32 = 10;
 /// Wrong secrets an hour against one room (S-07).

@@ -278,7 +278,8 @@ fn what_two_saw_of_each_other_and_the_disk_did_not_keep_comes_back_from_both() {
     // Nothing was on the disk when the server died. Both are back before either has said what it has.
     let mut world = World::new();
     world.slow_lines = true;
-    let ids = [10, 20].into_iter().zip(docs).map(|(person, doc)| world.join_as(doc, Person([person; 16]), Right::Write));
+    let ids =
+        [10, 20].into_iter().zip(docs).map(|(person, doc)| world.join_as(doc, Person([person; 16]), Right::Write));
     for id in ids.collect::<Vec<_>>() {
         world.unstick(id);
         assert_eq!(world.editors[&id].closed, None);

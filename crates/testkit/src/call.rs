@@ -1,11 +1,11 @@
 //! The media half of a headless participant: a peer connection of the `webrtc` crate that publishes one microphone and
 //! one camera and receives slots. Used by `participant`; knows nothing of rooms or websockets.
 //!
-//! What it sends only looks like Opus and VP8 from outside (payload descriptor, key-frame header), and carries the
-//! sender's id: so a receiver knows whose packet came, whatever the server says.
+//! It sends recorded Opus and VP8 ([`crate::samples`]) that carries the sender's id: so a receiver knows whose packet
+//! came, whatever the server says.
 
+use crate::samples::{is_key_frame, opus, sender_of, vp8};
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use model::ids::ParticipantId;
 use model::source::Source;
 use rtc::media_stream::MediaStreamTrack;
@@ -38,10 +38,6 @@ use wire::client::{PublishedSection, SlotSections};
 /// Payload types, as Chromium numbers them.
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
-/// Stands before the sender's id in each payload.
-const MARK: &[u8; 8] = b"WERKRAUM";
-/// Frames from one key frame to the next: nothing here hears key-frame requests, so they come often.
-const KEY_FRAME_EVERY: u32 = 10;
 const FRAME: Duration = Duration::from_millis(66);
 const AUDIO_PACKET: Duration = Duration::from_millis(20);
 /// How long to wait for ICE and DTLS.
@@ -147,42 +143,6 @@ async fn receive(track: Arc<dyn TrackRemote>, stats: Arc<watch::Sender<Stats>>) 
             }
         });
     }
-}
-
-fn sender_of(payload: &[u8]) -> Option<ParticipantId> {
-    let at = payload.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
-    payload.get(at..at + 16)?.try_into().ok().map(ParticipantId::from_bytes)
-}
-
-fn is_key_frame(payload: &[u8]) -> bool {
-    payload.windows(3).take(16).any(|window| window == [0x9d, 0x01, 0x2a])
-}
-
-/// Something that looks like an Opus frame.
-fn opus(sender: ParticipantId) -> Bytes {
-    let mut payload = vec![0x78];
-    payload.extend_from_slice(MARK);
-    payload.extend_from_slice(sender.as_bytes());
-    payload.resize(80, 0);
-    payload.into()
-}
-
-/// Something that looks like a VP8 frame in one packet (RFC 7741): extended descriptor with a 15-bit picture id and
-/// TL0PICIDX, then the frame header of RFC 6386, clause 9.1.
-fn vp8(sender: ParticipantId, picture: u32, is_key: bool) -> Bytes {
-    let id = (picture & 0x7fff) as u16 | 0x8000;
-    let mut payload = vec![0x90, 0xe0];
-    payload.extend_from_slice(&id.to_be_bytes());
-    payload.extend_from_slice(&[picture as u8, 0]);
-    payload.push(if is_key { 0x10 } else { 0x11 });
-    payload.extend_from_slice(&[2, 0]);
-    if is_key {
-        payload.extend_from_slice(&[0x9d, 0x01, 0x2a, 160, 0, 90, 0]);
-    }
-    payload.extend_from_slice(MARK);
-    payload.extend_from_slice(sender.as_bytes());
-    payload.resize(900, 0x55);
-    payload.into()
 }
 
 /// A peer connection.
@@ -302,7 +262,7 @@ impl Call {
     /// the loudness changes.
     pub fn speak(&self, level: u8) {
         self.level.store(level, Ordering::Relaxed);
-        let (track, ssrc, payload) = (Arc::clone(&self.microphone), self.ssrcs[0], opus(self.me));
+        let (track, ssrc, me) = (Arc::clone(&self.microphone), self.ssrcs[0], self.me);
         let (loudness, next) = (Arc::clone(&self.level), Arc::clone(&self.next[0]));
         self.start(Source::Microphone, async move {
             let mut ticks = tokio::time::interval(AUDIO_PACKET);
@@ -312,7 +272,7 @@ impl Call {
                 let header = header(ssrc, OPUS, number, number.wrapping_mul(960), number == 0);
                 let level = loudness.load(Ordering::Relaxed);
                 let voice = HeaderExtension::AudioLevel(AudioLevelExtension { level, voice: level < 127 });
-                let packet = rtp::Packet { header, payload: payload.clone() };
+                let packet = rtp::Packet { header, payload: opus(me, number) };
                 if track.write_rtp_with_extensions(packet, &[voice]).await.is_err() {
                     return;
                 }
@@ -330,8 +290,7 @@ impl Call {
                 ticks.tick().await;
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let header = header(ssrc, VP8, number, number.wrapping_mul(5_940), true);
-                let payload = vp8(me, number, number.is_multiple_of(KEY_FRAME_EVERY));
-                if track.write_rtp(rtp::Packet { header, payload }).await.is_err() {
+                if track.write_rtp(rtp::Packet { header, payload: vp8(me, number) }).await.is_err() {
                     return;
                 }
             }

@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::sync::Once;
 use wire::api::{Account, Invitation, Joined, PadToken, Room, Session};
 
@@ -43,8 +44,17 @@ impl Client {
     /// # Errors
     /// When the certificate cannot be read.
     pub fn new(origin: &str, ca_pem: &[u8]) -> Result<Self> {
+        Self::new_from(origin, ca_pem, None)
+    }
+
+    /// As [`Self::new`], from an address of one's own if wished: the server limits what comes from one address.
+    ///
+    /// # Errors
+    /// When the certificate cannot be read.
+    pub fn new_from(origin: &str, ca_pem: &[u8], from: Option<IpAddr>) -> Result<Self> {
         install_provider();
         let http = reqwest::Client::builder()
+            .local_address(from)
             .tls_certs_only([reqwest::Certificate::from_pem(ca_pem)?])
             .cookie_store(true)
             .no_proxy()

@@ -8,6 +8,7 @@ pub mod http;
 pub mod pad;
 pub mod participant;
 pub mod proofs;
+mod samples;
 pub mod seeded;
 pub mod server;
 pub mod socket;

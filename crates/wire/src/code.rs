@@ -98,6 +98,8 @@ codes! {
     SdpInvalid => 422,
     /// More publications, sections or slots than allowed.
     MediaLimit => 409,
+    /// The server carries as many pictures as it can: sound goes on, another picture does not begin.
+    VideoFull => 503,
     /// The pad does not exist or the token is not for it.
     PadUnknown => 404,
     /// The pad is at its size limit and read-only.

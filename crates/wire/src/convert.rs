@@ -100,6 +100,7 @@ impl From<workshop::Welcome> for Welcome {
             chat: welcome.chat.iter().map(|line| line.as_ref().into()).collect(),
             lobby: welcome.lobby.map(Into::into),
             slots_max: u8::try_from(limits::MEDIA_SLOTS_MAX).unwrap_or(u8::MAX),
+            ice_servers: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::code::Code;
 use model::ids::{MessageId, PadId, ParticipantId, RoomId};
 use model::name::{ChatText, KnockText, LobbyText, PersonName, RoomName};
+use model::quality::Quality;
 use model::role::Role;
 use model::room::RoomPolicy;
 use model::source::Source;
@@ -80,6 +81,19 @@ pub struct Welcome {
     pub lobby: Option<Lobby>,
     /// How many pictures this server sends to one person at most.
     pub slots_max: u8,
+    /// Where UDP is blocked, media goes through these; for `RTCConfiguration.iceServers` as they stand.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A way for media through TURN (RFC 8656), with credentials of one's own that end soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct IceServer {
+    /// Where (RFC 7065).
+    pub urls: Vec<String>,
+    /// The username.
+    pub username: String,
+    /// The password.
+    pub credential: String,
 }
 
 /// Somebody in the room.
@@ -199,11 +213,45 @@ pub enum Event {
         /// All of them.
         participants: Vec<ParticipantId>,
     },
+    /// New credentials in place of those that end soon.
+    IceServers {
+        /// All servers, as in `welcome`.
+        ice_servers: Vec<IceServer>,
+    },
+    /// What anybody looks at of your camera or screen; the rest need not be sent. Everything is wanted at the beginning of
+    /// a source.
+    Wanted {
+        /// Camera or screen.
+        source: Source,
+        /// The simulcast layers that are wanted, by their rids; empty where there is only one.
+        rids: Vec<String>,
+        /// The greatest height at which it is drawn, in device pixels; 0: nobody looks.
+        height_px: u16,
+    },
+    /// Whose connections are not good: your own, and for those who lead everybody's. All of them, replacing those before.
+    Connections {
+        /// In no order; who is missing has a good connection.
+        people: Vec<PersonConnection>,
+    },
+    /// Whether pictures that you wished for do not come because the server carries as many as it can.
+    VideoFull {
+        /// Whether some are missing now.
+        full: bool,
+    },
     /// What your slots carry now: as wished, or for slots without picture as the server chose. Only those that changed.
     Slots {
         /// The changed ones.
         slots: Vec<SlotContent>,
     },
+}
+
+/// How somebody's connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct PersonConnection {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// In a word.
+    pub quality: Quality,
 }
 
 /// What a slot carries.

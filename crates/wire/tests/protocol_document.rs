@@ -64,7 +64,7 @@ fn examples_of_the_server_are_what_it_sends_and_all_there() {
         assert_eq!(serde_json::to_value(&message).expect("written"), again, "no field is missing or too many");
     }
     let all = "waiting welcome event done refused answer pong bye person left hands chat chat_deleted silenced lobby \
-               locked room speaking slots";
+               locked room speaking ice_servers wanted connections video_full slots";
     assert_eq!(tags(&examples), all.split_whitespace().map(str::to_owned).collect());
 }
 

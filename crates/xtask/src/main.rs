@@ -1,15 +1,17 @@
 //! `cargo xtask`: measurements, proofs and generated files. Run by people and by `./run`; never part of the server.
 
-// The client of the engine's tests names the engine by its package.
+// The client of the engine's tests, and the fuzz targets, name the engines by their packages.
 extern crate media as werkraum_media;
+extern crate pads as werkraum_pads;
 
 mod bench_media;
 mod bench_pads;
 mod codegen;
 #[path = "../../media/tests/common/mod.rs"]
 mod common;
+mod fuzz;
 mod prove;
-mod server_media;
+mod prove_browsers;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -31,6 +33,8 @@ enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Fuzz a target of `fuzz/targets`, guided by coverage; prints `name=value` lines and fails at the first crash.
+    Fuzz(fuzz::Arguments),
     /// Try what is promised under attack or crash; prints `name=value` lines and fails when a limit does not hold.
     Prove {
         #[command(subcommand)]
@@ -40,12 +44,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Forwarding: one publisher to 50 subscribers over UDP on loopback.
-    Media {
-        /// Also write the figures as a JSON object.
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+    /// Forwarding, beside the floor and beside other servers: the real server, many viewers over UDP on loopback.
+    Media(bench_media::Options),
     /// Pads: 50 people type in one pad of the real server.
     Pads {
         /// Also write the figures as a JSON object.
@@ -57,8 +57,9 @@ enum Bench {
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Codegen => codegen::run().map(|()| ExitCode::SUCCESS),
-        Task::Bench { what: Bench::Media { json } } => bench_media::run(json.as_deref()),
+        Task::Bench { what: Bench::Media(options) } => bench_media::run(options),
         Task::Bench { what: Bench::Pads { json } } => bench_pads::run(json.as_deref()),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Prove { what } => prove::run(what),
     }
 }

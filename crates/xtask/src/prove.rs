@@ -1,10 +1,12 @@
 //! `cargo xtask prove NAME`: the proofs of `testkit::proofs` in their full size against a real server. The same ones run
 //! small among the stories.
 
+use crate::prove_browsers;
 use clap::Subcommand;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use testkit::proofs::{Proof, kills, lobby, stranger};
+use testkit::proofs::{Proof, aiortc, kills, lobby, stranger};
 
 #[derive(Subcommand)]
 pub(crate) enum What {
@@ -29,10 +31,34 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 20)]
         count: u32,
     },
+    /// A browser in a network without UDP, and in one that lets only TLS through: first sound within 5 s. Needs root.
+    UdpBlocked {
+        /// How often in each.
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+    },
+    /// Restart of the server, change of network, NAT rebinding: sound again within 3 s (p95), everybody who they were.
+    /// Needs root.
+    Reconnect {
+        /// How often each.
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+    },
+    /// Independent participants (aiortc in Python) join by the documented protocol, send and receive.
+    Aiortc,
 }
 
 /// Runs a proof and prints its figures.
 pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
+    let browsers = match what {
+        What::UdpBlocked { times } => Some(("udp-blocked", "UDP blocked", "udp_blocked", times)),
+        What::Reconnect { times } => Some(("reconnect", "Coming back (R-10, R-11, R-12)", "reconnect", times)),
+        _ => None,
+    };
+    if let Some((name, title, file, times)) = browsers {
+        prove_browsers::run(&crate::binary()?, name, title, file, times)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let proof: Proof = runtime.block_on(async {
         let binary = crate::binary()?;
@@ -41,7 +67,13 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
                 Box::pin(stranger::run(binary, stranger::Size { datagrams, frames })).await
             }
             What::Lobby { seconds } => Box::pin(lobby::run(binary, Duration::from_secs(seconds))).await,
+            What::Aiortc => {
+                let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+                let environment = root.join("target/python-aiortc");
+                Box::pin(aiortc::run(binary, &root.join("tests/python"), &environment)).await
+            }
             What::Kills { count } => Box::pin(kills::run(binary, count)).await,
+            What::UdpBlocked { .. } | What::Reconnect { .. } => Ok(Proof::default()),
         }
     })?;
     proof.report()?;

@@ -205,6 +205,7 @@ for (const language of ["de", "en"] as Language[]) {
         for (const [key, name] of [
           ["room_devices", "devices"],
           ["room_rename", "rename"],
+          ["room_connection", "connection"],
           ["room_policy", "policy"],
           ["room_end", "end"],
         ] as const)
@@ -212,6 +213,10 @@ for (const language of ["de", "en"] as Language[]) {
             show: () => miriam.choose(key),
             hide: miriam.escape,
           });
+        await album.take(miriam.page, "room-saver", {
+          show: () => miriam.choose("saver_on"),
+          hide: () => miriam.choose("saver_off"),
+        });
         await album.take(miriam.page, "room-shortcuts", {
           show: () => miriam.choose("room_shortcuts"),
           hide: miriam.escape,

@@ -4,17 +4,19 @@
  * Made by features/meeting after joining; `leave` or a final goodbye ends it. Imports nothing of the interface.
  */
 import type { Command, ParticipantId, ServerMessage, SlotContent } from "../wire/room";
-import type { Joined, Source } from "../wire/types";
+import type { Joined, Quality, Source } from "../wire/types";
 import type { Devices } from "./devices";
 import { Watched } from "./emitter";
 import { maySend } from "./may";
 import { Media, type MediaState } from "./media";
+import { PathWatch, traffic } from "./path_watch";
 import { Refused, RoomSocket, type SocketState } from "./room_socket";
 import { EMPTY, me, type Notice, type RoomState, reduce, withNotice, withoutNotice } from "./room_store";
 import { SlotPlan, type Visible } from "./slots";
 import { Sound } from "./sound";
 import { Speaking } from "./speaking";
-import { Judge, type Quality, sample } from "./stats";
+import { between, type Figures, Judge, type Sample, sample, worse } from "./stats";
+import { affordable, type Budget, FULL_BUDGET, RoomBudget, rememberSaver, saverOn } from "./thrift";
 
 /** What this person sends now. */
 export interface Own {
@@ -42,6 +44,7 @@ export interface CallOptions {
 const SOUND_SLOTS = 3;
 const WISH_DELAY_MS = 100;
 const STATS_EVERY_MS = 2_000;
+const PATH_EVERY_MS = 300;
 
 export class Call {
   readonly room = new Watched<RoomState>(EMPTY);
@@ -50,6 +53,12 @@ export class Call {
   /** Who has the big picture. */
   readonly stage = new Watched<ParticipantId | null>(null);
   readonly quality = new Watched<Quality>("good");
+  /** The last two seconds in figures. */
+  readonly figures = new Watched<Figures | null>(null);
+  /** What can be shown, where line or device are too weak for everything. */
+  readonly budget = new Watched<Budget>(FULL_BUDGET);
+  /** Whether this person wants to save data. */
+  readonly saver = new Watched<boolean>(saverOn());
   readonly mediaState: Watched<MediaState>;
   /** The picture streams of the slots; a new object for each new connection. */
   readonly pictures = new Watched<ReadonlyMap<number, MediaStream>>(new Map());
@@ -61,12 +70,16 @@ export class Call {
   private readonly media: Media;
   private readonly speakers = new Speaking();
   private readonly judge = new Judge();
+  private readonly roomBudget = new RoomBudget();
+  private lastSample: Sample | null = null;
   private plan: SlotPlan | null = null;
   private visible: readonly Visible[] = [];
   private screenStream: MediaStream | null = null;
   private wishTimer: ReturnType<typeof setTimeout> | null = null;
   private speakTimer: ReturnType<typeof setTimeout> | null = null;
   private statsTimer: ReturnType<typeof setInterval> | null = null;
+  private pathTimer: ReturnType<typeof setInterval> | null = null;
+  private readonly path = new PathWatch();
   private readonly cleanUps: (() => void)[] = [];
   private sentTracks: Record<"microphone" | "camera", MediaStreamTrack | null> = {
     microphone: null,
@@ -84,6 +97,7 @@ export class Call {
     });
     this.socket = new RoomSocket({
       url: options.socketUrl ?? `wss://${location.host}/api/v1/socket`,
+      eventsUrl: "/api/v1/events",
       ticket: options.joined.ticket,
       fetchTicket: options.fetchTicket,
       onMessage: (message) => this.hear(message),
@@ -98,6 +112,7 @@ export class Call {
       },
     });
     this.mediaState = this.media.state;
+    this.spare();
   }
 
   start(): void {
@@ -110,6 +125,7 @@ export class Call {
     window.addEventListener("online", nudge);
     this.cleanUps.push(() => window.removeEventListener("online", nudge));
     this.statsTimer = setInterval(() => void this.look(), STATS_EVERY_MS);
+    this.pathTimer = setInterval(() => void this.watchPath(), PATH_EVERY_MS);
     this.socket.start();
   }
 
@@ -185,6 +201,14 @@ export class Call {
     }, wait_ms);
   }
 
+  /** Saves data, or not: few and small pictures, the own camera as well. Kept in this browser. */
+  setSaver(on: boolean): void {
+    rememberSaver(on);
+    this.saver.set(on);
+    this.spare();
+    this.show(this.visible);
+  }
+
   /** The slot that carries this picture, if it has one. */
   slotOf(participant: ParticipantId, source: "camera" | "screen"): SlotContent | null {
     for (const content of this.room.get().slots.values()) {
@@ -220,11 +244,18 @@ export class Call {
   private hear(message: ServerMessage): void {
     const before = this.room.get();
     this.room.update((state) => reduce(state, message));
-    if (message.type === "welcome") this.entered(before.phase !== "in");
-    else if (message.type === "event") {
+    if (message.type === "welcome") {
+      this.media.setIceServers(message.ice_servers);
+      this.entered(before.phase !== "in");
+    } else if (message.type === "bye") {
+      // A server that goes down takes its side of the media connection with it.
+      if (message.code === "shutting_down") this.media.lost();
+    } else if (message.type === "event") {
       const { event } = message;
       if (event.name === "speaking") this.speakingChanged(event.participants);
+      else if (event.name === "ice_servers") this.media.setIceServers(event.ice_servers);
       else if (event.name === "silenced") void this.silenced(event.source);
+      else if (event.name === "wanted") this.media.want(event.source, event);
       else if (event.name === "person" || event.name === "left") this.updateStage();
     }
   }
@@ -234,7 +265,7 @@ export class Call {
     if (first || !this.plan) {
       const pictures = Math.max(1, Math.min(this.options.pictures, slotsMax));
       this.plan = new SlotPlan(pictures);
-      this.plan.show(this.visible);
+      this.plan.show(this.affordable());
       for (const kind of ["microphone", "camera"] as const) void this.sync(kind);
       this.media.start(pictures, SOUND_SLOTS);
     } else this.media.resume();
@@ -371,19 +402,55 @@ export class Call {
 
   private sendWishes(): void {
     if (!this.plan) return;
-    const changed = this.plan.show(this.visible);
+    const changed = this.plan.show(this.affordable());
     if (changed.length > 0) this.socket.subscribe(changed);
   }
 
   private async look(): Promise<void> {
     const { connection } = this.media;
     if (connection?.connectionState !== "connected") return;
-    this.quality.set(this.judge.look(await sample(connection, performance.now())));
+    const now = await sample(connection, this.media.midOf("camera"), performance.now());
+    const figures = this.lastSample === null ? null : between(this.lastSample, now);
+    this.lastSample = now;
+    if (figures === null) return;
+    this.figures.set(figures);
+    const { connections, you } = this.room.get();
+    // The server sees what comes of ours, we see what comes of the others'.
+    this.quality.set(worse(this.judge.look(figures), connections.get(you) ?? "good"));
+    const shown = this.affordable().filter(({ source }) => source === "camera").length;
+    const before = this.budget.get();
+    const budget = this.roomBudget.look(figures, this.quality.get(), shown);
+    if (
+      budget.tiles === before.tiles &&
+      budget.fps_max === before.fps_max &&
+      budget.cameras === before.cameras
+    )
+      return;
+    this.budget.set(budget);
+    this.spare();
+    this.show(this.visible);
+  }
+
+  private affordable(): Visible[] {
+    return affordable(this.visible, this.saver.get(), this.budget.get());
+  }
+
+  /** Lets the own camera send no more than person and device want. */
+  private spare(): void {
+    this.media.spare({ smallest: this.saver.get(), fps_max: this.budget.get().fps_max });
+  }
+
+  /** Looks for a new path as soon as the one in use has died, if we send something that the server answers. */
+  private async watchPath(): Promise<void> {
+    const { connection } = this.media;
+    const { microphone, camera, screen } = this.own.get();
+    if (connection?.connectionState !== "connected" || !(microphone || camera || screen)) return;
+    if (this.path.look(performance.now(), await traffic(connection))) this.media.nudge();
   }
 
   private stop(): void {
     for (const timer of [this.wishTimer, this.speakTimer]) if (timer !== null) clearTimeout(timer);
-    if (this.statsTimer !== null) clearInterval(this.statsTimer);
+    for (const timer of [this.statsTimer, this.pathTimer]) if (timer !== null) clearInterval(timer);
     for (const cleanUp of this.cleanUps.splice(0)) cleanUp();
     this.stopScreenTracks();
     this.media.stop();

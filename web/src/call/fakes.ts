@@ -1,5 +1,6 @@
 /** Stand-ins for tests of the call engine: a clock that is turned by hand, and a websocket that is driven by the test. */
 import type { ClientMessage, Person, ServerMessage, Welcome } from "../wire/room";
+import type { Wire } from "./event_line";
 import type { SocketWorld } from "./room_socket";
 
 export class FakeSocket {
@@ -35,6 +36,7 @@ export class FakeSocket {
 
 export class FakeWorld implements SocketWorld {
   readonly sockets: FakeSocket[] = [];
+  readonly ways: ("socket" | "events")[] = [];
   private time = 0;
   private timers: { at: number; run: () => void }[] = [];
 
@@ -44,10 +46,19 @@ export class FakeWorld implements SocketWorld {
     return socket;
   }
 
-  open(): WebSocket {
+  open(): Wire {
+    return this.opened("socket");
+  }
+
+  openEvents(): Wire {
+    return this.opened("events");
+  }
+
+  private opened(way: "socket" | "events"): Wire {
     const socket = new FakeSocket();
     this.sockets.push(socket);
-    return socket as unknown as WebSocket;
+    this.ways.push(way);
+    return socket as unknown as Wire;
   }
 
   now(): number {
@@ -110,6 +121,7 @@ export function welcome(change: Partial<Welcome> = {}): ServerMessage {
     chat: [],
     lobby: null,
     slots_max: 9,
+    ice_servers: [],
     ...change,
   };
 }

@@ -8,6 +8,7 @@ import type { PublishedSection, SlotSections } from "../wire/room";
 import type { Source } from "../wire/types";
 import { prefer } from "./codecs";
 import { Watched } from "./emitter";
+import { encodingsFor, GENEROUS, type Thrift, type Wanted } from "./layers";
 import { Refused } from "./room_socket";
 import { ufragOf } from "./sdp";
 
@@ -37,13 +38,20 @@ const RESTART_PATIENCE_MS = 4_000;
 export class Media {
   readonly state = new Watched<MediaState>("idle");
   private readonly options: MediaOptions;
+  /** Ways through where UDP is blocked, with credentials that end soon; the newest are for the next path. */
+  private iceServers: RTCIceServer[] = [];
   private pictures = 0;
   private sounds = 0;
   private pc: RTCPeerConnection | null = null;
   private readonly tracks = new Map<Source, MediaStreamTrack>();
+  /** What anybody looks at, as the server said of this connection; before it has, everything is sent. */
+  private readonly wanted_of = new Map<Source, Wanted>();
+  private thrift = GENEROUS;
+  private applying: Promise<void> = Promise.resolve();
   private sending = new Map<Source, RTCRtpTransceiver>();
   private receiving: { slot: number; audio: RTCRtpTransceiver; video: RTCRtpTransceiver | null }[] = [];
   private serverUfrag: string | null = null;
+  private forgotten = false;
   private negotiating = false;
   private wanted: "no" | "offer" | "restart" = "no";
   private rebuilds = 0;
@@ -53,9 +61,19 @@ export class Media {
     this.options = options;
   }
 
+  /** The section that carries a source, for statistics. */
+  midOf(source: Source): string | null {
+    return this.sending.get(source)?.mid ?? null;
+  }
+
   /** For statistics. */
   get connection(): RTCPeerConnection | null {
     return this.pc;
+  }
+
+  /** Takes new credentials. The path in use needs none of them. */
+  setIceServers(iceServers: RTCIceServer[]): void {
+    this.iceServers = iceServers;
   }
 
   /** Begins with `pictures` slots that have a picture and `sounds` without. */
@@ -65,9 +83,14 @@ export class Media {
     this.rebuild();
   }
 
+  /** The server has said that it forgets our connection. */
+  lost(): void {
+    this.forgotten = true;
+  }
+
   /** The room's connection came back: find out whether the server still knows ours. */
   resume(): void {
-    if (this.pc?.connectionState === "connected") void this.negotiate("offer");
+    if (this.pc?.connectionState === "connected" && !this.forgotten) void this.negotiate("offer");
     else this.rebuild();
   }
 
@@ -91,6 +114,34 @@ export class Media {
     await this.sending.get(source)?.sender.replaceTrack(track);
   }
 
+  /** Sends of a camera or screen what is looked at, and no more. */
+  want(source: Source, wanted: Wanted): void {
+    this.wanted_of.set(source, wanted);
+    this.applyEncodings();
+  }
+
+  /** How much of the camera is sent at most. */
+  spare(thrift: Thrift): void {
+    this.thrift = thrift;
+    this.applyEncodings();
+  }
+
+  /** One after the other: parameters may only be set on the newest that were read. */
+  private applyEncodings(): void {
+    this.applying = this.applying.then(async () => {
+      for (const source of ["camera", "screen"] as const) {
+        const sender = this.sending.get(source)?.sender;
+        const parameters = sender?.getParameters();
+        if (!sender || !parameters) continue;
+        const thrift = source === "camera" ? this.thrift : GENEROUS;
+        const encodings = encodingsFor(parameters.encodings, this.wanted_of.get(source), thrift);
+        if (encodings === null) continue;
+        // A browser that cannot, or a connection that is being replaced: more is sent than needed, nothing worse.
+        await sender.setParameters({ ...parameters, encodings }).catch(() => {});
+      }
+    });
+  }
+
   /** Forgets the old connection and builds a new one, tracks included. */
   private rebuild(): void {
     this.clearTimer();
@@ -98,13 +149,15 @@ export class Media {
     this.negotiating = false;
     this.wanted = "no";
     this.serverUfrag = null;
+    this.wanted_of.clear();
+    this.forgotten = false;
     this.state.set(this.rebuilds === 0 ? "connecting" : "recovering");
     this.rebuilds += 1;
 
     const pc = new RTCPeerConnection({
       bundlePolicy: "max-bundle",
       rtcpMuxPolicy: "require",
-      iceServers: [],
+      iceServers: this.iceServers,
     });
     this.pc = pc;
     this.sending = new Map(SOURCES.map((source) => [source, this.addSending(pc, source)]));
@@ -165,6 +218,8 @@ export class Media {
     this.negotiating = true;
     this.wanted = "no";
     try {
+      // Only now: browsers answer new servers with a restart, which must not come with a mere offer.
+      if (how === "restart") pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.iceServers });
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: how === "restart" }));
       const answer = await this.options.offer(pc.localDescription?.sdp ?? "", this.published(), this.slots());
       if (this.pc !== pc) return;
@@ -177,6 +232,7 @@ export class Media {
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
       if (this.pc !== pc) return;
       this.serverUfrag = ufrag;
+      this.applyEncodings();
       this.options.onNegotiated();
       // A first connection, or one that looks for a new path, has to come up in time.
       if (pc.connectionState !== "connected" || how === "restart") {

@@ -10,6 +10,7 @@ function open(fetchTicket: () => Promise<string> = () => Promise.resolve("second
   const heard: ServerMessage[] = [];
   const socket = new RoomSocket({
     url: "wss://x/api/v1/socket",
+    eventsUrl: "/api/v1/events",
     ticket: "first",
     fetchTicket,
     onMessage: (message) => heard.push(message),
@@ -34,6 +35,22 @@ describe("the room's websocket", () => {
     expect(world.last.sent[0]).toEqual({ type: "hello", ticket: "first", protocol: 1 });
     expect(states).toEqual([{ name: "open" }]);
     expect(heard.map((message) => message.type)).toEqual(["welcome"]);
+  });
+
+  it("goes by events when a websocket leads nowhere, stays there while it works, and tries both in turn", async () => {
+    const { world } = open();
+    await settle();
+    world.last.break();
+    await world.pass(2_500);
+    expect(world.ways).toEqual(["socket", "events"]);
+    world.last.open();
+    world.last.say(welcome());
+    world.last.break();
+    await world.pass(2_500);
+    expect(world.ways).toEqual(["socket", "events", "events"]);
+    world.last.break();
+    await world.pass(2_500);
+    expect(world.ways.at(-1)).toBe("socket");
   });
 
   it("answers a command with done or refused, whichever comes for its id", async () => {
@@ -70,7 +87,7 @@ describe("the room's websocket", () => {
       fails-- > 0 ? Promise.reject(new Error("network")) : Promise.resolve("t"),
     );
     world.last.break();
-    await world.pass(10_000);
+    await world.pass(5_000);
     expect(world.sockets.length).toBe(2);
   });
 

@@ -1,5 +1,6 @@
 /**
- * The room's websocket: hello with a one-time ticket, commands with promises, and coming back by itself.
+ * The room's websocket: hello with a one-time ticket, commands with promises, and coming back by itself; by events and
+ * posts where websockets do not get through.
  *
  * `call.ts` owns one. A lost connection is opened again after at most 2.5 s with a fresh ticket, as the same person
  * (R-09, R-11, R-12); a goodbye that is meant for good ends it. Does not interpret events and knows no media.
@@ -14,11 +15,15 @@ import type {
 } from "../wire/room";
 import { PROTOCOL_VERSION } from "../wire/room";
 import type { Code } from "../wire/types";
+import { EventLine, type Wire } from "./event_line";
 
 const PING_EVERY_MS = 2_500;
 const SILENCE_MAX_MS = 6_000;
 const OPEN_MAX_MS = 8_000;
+const BACKOFF_MIN_MS = 400;
 const BACKOFF_MAX_MS = 2_500;
+/** So many attempts come quickly: they fill the two seconds in which a server that restarts is back (R-12). */
+const QUICK_ATTEMPTS = 8;
 
 /** Goodbyes after which coming back is useless until the person does something. */
 const FINAL: ReadonlySet<Code> = new Set<Code>([
@@ -59,7 +64,8 @@ export type SocketState =
 
 /** What the socket needs from outside, so that tests can hand in their own. */
 export interface SocketWorld {
-  open(url: string): WebSocket;
+  open(url: string): Wire;
+  openEvents(url: string): Wire;
   now(): number;
   random(): number;
   after(ms: number, run: () => void): () => void;
@@ -67,6 +73,7 @@ export interface SocketWorld {
 
 export const BROWSER: SocketWorld = {
   open: (url) => new WebSocket(url),
+  openEvents: (url) => new EventLine(url),
   now: () => performance.now(),
   random: () => Math.random(),
   after: (ms, run) => {
@@ -77,6 +84,8 @@ export const BROWSER: SocketWorld = {
 
 export interface SocketOptions {
   url: string;
+  /** Of the events, where websockets are blocked. */
+  eventsUrl: string;
   /** The ticket from joining, good for the first attempt. */
   ticket: string;
   /** `POST /api/v1/rooms/{id}/ticket`; rejects with an object that has a `code` when the server says no. */
@@ -102,9 +111,13 @@ export class RoomSocket {
   private readonly options: SocketOptions;
   private readonly world: SocketWorld;
   private state: SocketState = { name: "connecting" };
-  private socket: WebSocket | null = null;
+  private socket: Wire | null = null;
+  /** Whether the next attempt goes by events: the other way than the last one that led nowhere. */
+  private byEvents = false;
   private ticket: string | null;
   private attempt = 0;
+  /** Whether the server answered on this connection. */
+  private reached = false;
   private nextId = 1;
   private lastHeard = 0;
   private readonly pending = new Map<number, Pending>();
@@ -177,7 +190,10 @@ export class RoomSocket {
       }
     }
     if (this.state.name === "ended") return;
-    const socket = this.world.open(this.options.url);
+    const socket = this.byEvents
+      ? this.world.openEvents(this.options.eventsUrl)
+      : this.world.open(this.options.url);
+    this.reached = false;
     this.socket = socket;
     const hello: ClientMessage = { type: "hello", ticket, protocol: PROTOCOL_VERSION };
     this.cancelOpen = this.world.after(OPEN_MAX_MS, () => this.drop());
@@ -194,6 +210,7 @@ export class RoomSocket {
 
   private hear(text: string): void {
     this.lastHeard = this.world.now();
+    this.reached = true;
     let message: ServerMessage;
     try {
       message = JSON.parse(text) as ServerMessage;
@@ -203,7 +220,10 @@ export class RoomSocket {
     }
     if (message.type === "bye") {
       if (FINAL.has(message.code)) this.end(message.code);
-      else this.drop();
+      else {
+        this.options.onMessage(message);
+        this.drop();
+      }
       return;
     }
     if (this.state.name !== "open" && (message.type === "welcome" || message.type === "waiting")) {
@@ -252,6 +272,7 @@ export class RoomSocket {
     if (this.state.name === "ended") return;
     const socket = this.socket;
     this.socket = null;
+    if (socket && !this.reached) this.byEvents = !this.byEvents;
     socket?.close();
     this.failPending();
     this.retry();
@@ -261,9 +282,10 @@ export class RoomSocket {
     if (this.state.name === "ended") return;
     this.quiet();
     if (this.state.name !== "lost") this.go({ name: "lost", since_ms: this.world.now() });
-    // The first attempt comes at once (a server that restarts is back within a second), spread so that a hundred
-    // people do not knock in the same millisecond; later ones double up to the maximum.
-    const ceiling = Math.min(BACKOFF_MAX_MS, 300 * 2 ** this.attempt);
+    // Spread so that a hundred people do not knock in the same millisecond; after the quick ones the waits double up to
+    // the maximum.
+    const slow = Math.max(0, this.attempt - QUICK_ATTEMPTS);
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** slow);
     this.attempt += 1;
     this.cancelRetry = this.world.after(
       ceiling * (0.3 + 0.7 * this.world.random()),

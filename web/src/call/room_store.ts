@@ -13,7 +13,7 @@ import type {
   ServerMessage,
   SlotContent,
 } from "../wire/room";
-import type { Code, RoomPolicy, Source } from "../wire/types";
+import type { Code, Quality, RoomPolicy, Source } from "../wire/types";
 
 /** Something that one person has to be told. It stays until it is put away. */
 export type Notice =
@@ -64,6 +64,10 @@ export interface RoomState {
   slotsMax: number;
   speaking: readonly ParticipantId[];
   slots: ReadonlyMap<number, SlotContent>;
+  /** Whose connection is not good: mine, and for those who lead everybody's. */
+  connections: ReadonlyMap<ParticipantId, Quality>;
+  /** Pictures are missing because the server carries as many as it can. */
+  videoFull: boolean;
   notices: readonly NumberedNotice[];
   /** The newest of what happened, oldest first, at most [`HAPPENINGS_MAX`]. */
   happenings: readonly Happening[];
@@ -92,6 +96,8 @@ export const EMPTY: RoomState = {
   slotsMax: 0,
   speaking: [],
   slots: new Map(),
+  connections: new Map(),
+  videoFull: false,
   notices: [],
   happenings: [],
   chatCount: 0,
@@ -130,7 +136,8 @@ export function reduce(state: RoomState, message: ServerMessage): RoomState {
     case "waiting":
       return { ...state, phase: "waiting", connection: "ok", lobbyMessage: message.message };
     case "welcome": {
-      const { type: _, slots_max, ...welcome } = message;
+      // The credentials belong to the connection, not to what is drawn.
+      const { type: _, slots_max, ice_servers: __, ...welcome } = message;
       const again = state.phase === "in" && state.connection === "lost";
       const next: RoomState = {
         ...state,
@@ -140,6 +147,8 @@ export function reduce(state: RoomState, message: ServerMessage): RoomState {
         slotsMax: slots_max,
         speaking: [],
         slots: new Map(),
+        connections: new Map(),
+        videoFull: false,
       };
       return again ? withNotice(next, { kind: "back" }) : next;
     }
@@ -220,6 +229,13 @@ function event(state: RoomState, event: RoomEvent): RoomState {
     }
     case "speaking":
       return { ...state, speaking: event.participants };
+    case "connections":
+      return {
+        ...state,
+        connections: new Map(event.people.map(({ participant, quality }) => [participant, quality])),
+      };
+    case "video_full":
+      return { ...state, videoFull: event.full };
     case "slots": {
       const slots = new Map(state.slots);
       for (const content of event.slots) slots.set(content.slot, content);

@@ -8,6 +8,7 @@ import { Devices, type DevicesState } from "../call/devices";
 import { Watched } from "../call/emitter";
 import { EMPTY, type RoomState } from "../call/room_store";
 import { Sound } from "../call/sound";
+import { FULL_BUDGET } from "../call/thrift";
 import { Leave } from "../features/leave";
 import { Lobby } from "../features/lobby";
 import { Prejoin } from "../features/prejoin";
@@ -16,6 +17,7 @@ import RoomPage from "../features/room/room_page";
 import { setLanguage, startLanguage } from "../i18n/language";
 import { LiveRegions } from "../ui/announcer";
 import type { Person } from "../wire/room";
+import type { Quality } from "../wire/types";
 
 const query = new URLSearchParams(location.search);
 const screen = query.get("screen") ?? "grid";
@@ -178,6 +180,8 @@ function state(): RoomState {
         }
       : null,
     slotsMax: 9,
+    connections: new Map(query.has("weak") ? [["p1", "poor"]] : []),
+    videoFull: query.has("full"),
     slots: new Map(
       all.map((person, slot) => [
         slot,
@@ -219,7 +223,23 @@ async function makeCall(): Promise<RoomCall> {
       new Set(query.has("silent") ? [] : [screen === "share" ? "p7" : "p1"]),
     ),
     stage: new Watched<string | null>(screen === "share" ? "p7" : "p1"),
-    quality: new Watched<"good" | "weak">(query.has("weak") ? "weak" : "good"),
+    quality: new Watched<Quality>(query.has("weak") ? "poor" : "good"),
+    figures: new Watched({
+      loss_in: query.has("weak") ? 0.083 : 0,
+      loss_out: 0.004,
+      round_trip_ms: query.has("weak") ? 320 : 24,
+      in_kbps: 1_240,
+      out_kbps: 660,
+      dropped: 0,
+      heights: [720, 180, 180, 180],
+      own: { height: 720, fps: 25, limited: query.has("weak") ? ("bandwidth" as const) : ("none" as const) },
+      path: "udp" as const,
+    }),
+    budget: new Watched(
+      query.has("few") ? { ...FULL_BUDGET, tiles: 4, why: "device" as const } : FULL_BUDGET,
+    ),
+    saver: new Watched(query.has("saver")),
+    setSaver: () => {},
     mediaState: new Watched("connected" as const),
     pictures: new Watched<ReadonlyMap<number, MediaStream>>(portraits),
     sound: new Sound(),

@@ -42,6 +42,7 @@ const SENTENCES: Readonly<Record<Failure, () => string>> = {
   stale: m.code_stale,
   sdp_invalid: m.code_sdp_invalid,
   media_limit: m.code_media_limit,
+  video_full: m.code_video_full,
   pad_unknown: m.code_pad_unknown,
   pad_full: m.code_pad_full,
   pad_read_only: m.code_pad_read_only,

@@ -10,6 +10,7 @@ export type {
   PadId,
   ParticipantId,
   Person,
+  PersonConnection,
   PublishedSection,
   RoomId,
   ServerMessage,

@@ -15,6 +15,7 @@ export type {
   Organisation,
   PadRight,
   PadToken,
+  Quality,
   Role,
   Room,
   RoomPolicy,

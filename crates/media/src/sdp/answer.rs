@@ -113,7 +113,13 @@ fn media(section: &PlannedSection, server: &ServerSide<'_>, addresses: &[Remote]
         section
             .codecs
             .iter()
-            .flat_map(|codec| [Some(codec.payload_type), codec.rtx])
+            .flat_map(|codec| {
+                let place = |number: u8| section.formats.iter().position(|format| *format == number.to_string());
+                // A client that puts redundancy first sends it.
+                let first = codec.red.filter(|red| place(*red) < place(codec.payload_type));
+                let last = codec.red.filter(|_| first.is_none());
+                [first, Some(codec.payload_type), codec.rtx, last]
+            })
             .flatten()
             .map(|number| number.to_string())
             .collect()
@@ -185,16 +191,18 @@ fn candidates(addresses: &[Remote]) -> Vec<Attribute> {
         .iter()
         .zip((0..=65_535_u32).rev())
         .enumerate()
-        .map(|(at, (Remote { address, via }, preference))| {
+        .filter_map(|(at, (Remote { address, via }, preference))| {
             // RFC 8445, clause 5.1.2.1, type preference of host candidates; the order of addresses is ours. TCP only
             // where UDP does not get through (RFC 6544, clause 4.2).
             let (kind, preferred, how) = match via {
                 Via::Udp => ("udp", 126, ""),
                 Via::Tcp => ("tcp", 90, " tcptype passive"),
+                // A client's way to us, never an address of ours.
+                Via::Turn { .. } => return None,
             };
             let priority = preferred << 24 | preference << 8 | 255;
             let (ip, port) = (address.ip(), address.port());
-            attribute("candidate", format!("{at} 1 {kind} {priority} {ip} {port} typ host{how}"))
+            Some(attribute("candidate", format!("{at} 1 {kind} {priority} {ip} {port} typ host{how}")))
         })
         .collect();
     if !out.is_empty() {
@@ -226,6 +234,10 @@ fn codec_lines(codec: &Codec, out: &mut Vec<Attribute>) {
     out.extend(
         lines.iter().filter(|(agreed, _)| *agreed).map(|(_, line)| attribute("rtcp-fb", format!("{number} {line}"))),
     );
+    if let Some(red) = codec.red {
+        out.push(attribute("rtpmap", format!("{red} red/48000/2")));
+        out.push(attribute("fmtp", format!("{red} {number}/{number}")));
+    }
     if let Some(rtx) = codec.rtx {
         out.push(attribute("rtpmap", format!("{rtx} rtx/{}", codec.clock_hz)));
         out.push(attribute("fmtp", format!("{rtx} apt={number}")));

@@ -25,6 +25,8 @@ pub struct Codec {
     pub payload_type: u8,
     /// The payload type of its RTX (RFC 4588).
     pub rtx: Option<u8>,
+    /// The payload type of its redundancy (RFC 2198); sound only.
+    pub red: Option<u8>,
     /// RTP clock, in Hz.
     pub clock_hz: u32,
     /// The client's format parameters, as they were offered.

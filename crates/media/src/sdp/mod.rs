@@ -176,12 +176,13 @@ impl PlannedSection {
         self.extensions.iter().find(|extension| extension.kind == wanted).map(|extension| extension.id)
     }
 
-    /// The codec with this payload type; `true`: it is its RTX.
+    /// The codec with this payload type, also when it is that of its redundancy; `true`: it is its RTX.
     #[must_use]
     pub fn codec(&self, payload_type: u8) -> Option<(&Codec, bool)> {
         self.codecs.iter().find_map(|codec| match payload_type {
             media if media == codec.payload_type => Some((codec, false)),
             rtx if Some(rtx) == codec.rtx => Some((codec, true)),
+            red if Some(red) == codec.red => Some((codec, false)),
             _ => None,
         })
     }
@@ -220,7 +221,7 @@ pub enum SdpError {
     /// A mid is missing, twice there, or longer than 32 characters.
     #[error("sections are not named well")]
     Mid,
-    /// ICE credentials are missing, malformed or differ between sections.
+    /// ICE credentials are missing or malformed in the section that the bundle uses.
     #[error("no usable ICE credentials")]
     Ice,
     /// No sha-256 fingerprint, or several different ones (S-31).

@@ -76,11 +76,13 @@ fn check_mids(sections: &[OfferedSection]) -> Result<(), SdpError> {
     if unique { Ok(()) } else { Err(SdpError::Mid) }
 }
 
+/// The mids of the bundle, in its order: the first live one is the offerer's tagged section (RFC 9143, clause 7.1).
+fn bundle(session: &[Attribute]) -> impl Iterator<Item = &str> {
+    values(session, "group").filter_map(|group| group.strip_prefix("BUNDLE")).flat_map(str::split_ascii_whitespace)
+}
+
 fn check_bundle(live: &[(&OfferedSection, &MediaDescription)], session: &[Attribute]) -> Result<(), SdpError> {
-    let bundled: HashSet<&str> = values(session, "group")
-        .filter_map(|group| group.strip_prefix("BUNDLE"))
-        .flat_map(str::split_ascii_whitespace)
-        .collect();
+    let bundled: HashSet<&str> = bundle(session).collect();
     let fits = |(section, media): &(&OfferedSection, &MediaDescription)| {
         bundled.contains(section.mid.as_str())
             && (section.kind == Kind::Other || value(&media.attributes, "rtcp-mux").is_some())
@@ -88,17 +90,20 @@ fn check_bundle(live: &[(&OfferedSection, &MediaDescription)], session: &[Attrib
     if live.iter().all(fits) { Ok(()) } else { Err(SdpError::Bundle) }
 }
 
+/// Those of the tagged section: the others' belong to transports that the client gives up when it reads our answer.
 fn credentials(live: &[(&OfferedSection, &MediaDescription)], session: &[Attribute]) -> Result<Credentials, SdpError> {
     let read = |attributes| Some((value(attributes, "ice-ufrag")?, value(attributes, "ice-pwd")?));
-    // Bundle-only sections may come without; those that have some must agree.
-    let mut all = live.iter().filter_map(|(_, media)| read(&media.attributes).or_else(|| read(session)));
+    let tagged = bundle(session).find_map(|mid| live.iter().find(|(section, _)| section.mid == mid));
+    // Bundle-only sections may come without.
+    let mut all =
+        tagged.into_iter().chain(live).filter_map(|(_, media)| read(&media.attributes).or_else(|| read(session)));
     let (ufrag, pwd) = all.next().ok_or(SdpError::Ice)?;
     // RFC 8839 has no '-' and '_', but clients other than browsers write them, and here they are only compared.
     let is_ice = |text: &str, shortest| {
         (shortest..=256).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))
     };
-    if is_ice(ufrag, 4) && is_ice(pwd, 22) && all.all(|other| other == (ufrag, pwd)) {
+    if is_ice(ufrag, 4) && is_ice(pwd, 22) {
         Ok(Credentials { ufrag: ufrag.to_owned(), pwd: pwd.to_owned() })
     } else {
         Err(SdpError::Ice)
@@ -189,6 +194,14 @@ fn codecs(kind: Kind, formats: &[String], attributes: &[Attribute]) -> Vec<Codec
             (is_rtx && apt == wanted).then(|| payload_number(format)).flatten()
         })
     };
+    // RFC 2198, clause 5: the blocks' payload types; all have to be the codec's own.
+    let red_of = |wanted: &str| {
+        formats.iter().find_map(|format| {
+            let is_red = encoding(format)?.eq_ignore_ascii_case("red/48000/2");
+            let blocks = of_payload("fmtp", format).next()?;
+            (is_red && blocks.split('/').all(|block| block == wanted)).then(|| payload_number(format)).flatten()
+        })
+    };
     formats
         .iter()
         .filter_map(|format| {
@@ -204,6 +217,7 @@ fn codecs(kind: Kind, formats: &[String], attributes: &[Attribute]) -> Vec<Codec
                 kind: codec,
                 payload_type,
                 rtx: rtx_of(format),
+                red: red_of(format).filter(|_| codec == CodecKind::Opus),
                 clock_hz,
                 fmtp: fmtp.filter(|text| is_line(text)).map(str::to_owned),
                 feedback: feedback(named.chain(of_payload("rtcp-fb", "*"))),

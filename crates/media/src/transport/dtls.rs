@@ -5,7 +5,8 @@
 //! retransmissions end it.
 
 use super::certificate::{Fingerprint, Identity};
-use super::hello::{Hello, Joiner};
+use super::cookie::{Cookie, without_cookie};
+use super::hello::{Hello, Joiner, hello_record, renumber};
 use super::keys::{Keys, Profile};
 use super::srtp::Srtp;
 use super::{CloseReason, TransportError};
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 /// Stands for the client in the library, which routes by address; our path may move during the handshake.
 const TUNNEL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
-/// Datagrams that are looked at before the handshake is complete; a lossy one takes about forty.
+/// Datagrams that reach the library before the handshake is complete; a lossy one takes about forty.
 const HANDSHAKE_DATAGRAMS_MAX: u32 = 256;
 /// Handshake datagrams that are looked at afterwards: repeats of the client's last flight.
 const REPEAT_DATAGRAMS_MAX: u32 = 32;
@@ -49,9 +50,12 @@ pub(crate) struct Dtls {
     remote: Fingerprint,
     mismatch: Arc<AtomicBool>,
     joiner: Joiner,
+    /// What a hello has to bring back; made for the first one.
+    cookie: Option<Cookie>,
+    /// Chosen from the client's hello, when the handshake has begun.
     profile: Option<Profile>,
-    /// The newest hello that the library has seen.
-    hello: Option<u16>,
+    /// The next number for a record in plain text.
+    record: u32,
     /// Our last flight, to be sent again when the client repeats its hello.
     flight: Vec<Vec<u8>>,
     resends: u32,
@@ -68,8 +72,9 @@ impl Dtls {
             remote,
             mismatch: Arc::default(),
             joiner: Joiner::default(),
+            cookie: None,
             profile: None,
-            hello: None,
+            record: 0,
             flight: Vec::new(),
             resends: 0,
             datagrams: 0,
@@ -80,26 +85,58 @@ impl Dtls {
 
     /// Takes a datagram from a proven address; what is to be sent is put into `out`.
     pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8], out: &mut Vec<Vec<u8>>) -> Outcome {
-        if self.closed || !self.within_budget(datagram) {
+        if self.closed {
             return Outcome::Dropped;
         }
         let Some(joined) = self.joiner.take(datagram) else { return Outcome::Dropped };
         if let Some(hello) = joined.hello {
-            if self.hello.is_some_and(|known| hello.sequence <= known) {
-                return self.repeat(out);
-            }
-            if self.profile.is_none() && !self.configure(hello) {
-                return Outcome::Dropped;
-            }
-            self.hello = Some(hello.sequence);
+            return self.take_hello(now, &hello, out);
         }
         if joined.records.is_empty() {
             return Outcome::Nothing;
         }
-        if self.profile.is_none() {
+        if self.profile.is_none() || !self.within_budget(datagram) {
             return Outcome::Dropped;
         }
-        let events = self.endpoint.read(now, TUNNEL, None, BytesMut::from(&joined.records[..]));
+        self.read(now, joined.records, out)
+    }
+
+    /// A hello without our cookie may be anybody's (S-30): it is answered and forgotten. The first one that brings the
+    /// cookie back begins the handshake.
+    fn take_hello(&mut self, now: Instant, hello: &Hello, out: &mut Vec<Vec<u8>>) -> Outcome {
+        if self.complete {
+            return Outcome::Dropped;
+        }
+        if self.cookie.is_none() {
+            self.cookie = Cookie::random(&*self.identity.provider());
+        }
+        let Some(cookie) = self.cookie else { return Outcome::Dropped };
+        if !cookie.is_in(&hello.body) {
+            out.push(cookie.request());
+            return Outcome::Nothing;
+        }
+        if self.profile.is_some() {
+            return self.repeat(out);
+        }
+        // The library wants to have asked for the cookie itself: it sees the hello as it was before, and then as it is.
+        let (Some(first), 1) = (without_cookie(&hello.body), hello.sequence) else { return Outcome::Dropped };
+        if self.resends >= RESENDS_MAX || !self.configure(hello, cookie) {
+            return Outcome::Dropped;
+        }
+        let mut unsent = Vec::new();
+        let _ = self.read(now, hello_record(0, &first), &mut unsent);
+        let outcome = self.read(now, hello_record(1, &hello.body), out);
+        if matches!(outcome, Outcome::Dropped) {
+            // Not one that the library can answer; perhaps the next is.
+            self.resends += 1;
+            (self.endpoint, self.profile) = (Endpoint::new(TUNNEL, TransportProtocol::UDP, None), None);
+        }
+        outcome
+    }
+
+    fn read(&mut self, now: Instant, mut records: Vec<u8>, out: &mut Vec<Vec<u8>>) -> Outcome {
+        renumber(&mut records, &mut self.record);
+        let events = self.endpoint.read(now, TUNNEL, None, BytesMut::from(&records[..]));
         if self.mismatch.load(Ordering::Relaxed) {
             self.drain(out);
             return self.close_with(CloseReason::WrongFingerprint);
@@ -141,11 +178,11 @@ impl Dtls {
         Outcome::Nothing
     }
 
-    fn configure(&mut self, hello: Hello) -> bool {
+    fn configure(&mut self, hello: &Hello, cookie: Cookie) -> bool {
         let Some(profile) = hello.profile else { return false };
         let (expected, mismatch) = (self.remote, Arc::clone(&self.mismatch));
         let config = ConfigBuilder::default()
-            .with_crypto_provider(self.identity.provider())
+            .with_crypto_provider(cookie.provider(self.identity.provider()))
             .with_certificates(vec![self.identity.certificate()])
             .with_cipher_suites(vec![
                 CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256,

@@ -46,10 +46,12 @@ impl Partial {
 }
 
 /// A client hello that has just become whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     /// Its place in the handshake: 0 without cookie, then 1.
     pub(crate) sequence: u16,
+    /// The message without its header.
+    pub(crate) body: Vec<u8>,
     /// The SRTP profile that we choose from it.
     pub(crate) profile: Option<Profile>,
 }
@@ -59,7 +61,7 @@ pub(crate) struct Hello {
 pub(crate) struct Joined {
     /// Whole records; empty when nothing is whole yet.
     pub(crate) records: Vec<u8>,
-    /// A hello in it.
+    /// A hello in it, which is not among the records.
     pub(crate) hello: Option<Hello>,
 }
 
@@ -123,12 +125,8 @@ impl Joiner {
     }
 
     fn join(&mut self, kind: u8, sequence: u16, length: usize, offset: usize, fragment: &[u8]) -> Option<Vec<u8>> {
-        let same = |known: &Partial| known.sequence == sequence;
-        if let Some(at) = self.partial.iter().position(same)
-            && (self.partial[at].kind != kind || self.partial[at].body.len() != length)
-        {
-            self.partial.remove(at);
-        }
+        // What does not fit to the others is another's: it must not take their place (S-30).
+        let same = |known: &Partial| (known.sequence, known.kind, known.body.len()) == (sequence, kind, length);
         let at = self.partial.iter().position(same).unwrap_or_else(|| {
             if self.partial.len() >= PARTIAL_MAX {
                 self.partial.remove(0);
@@ -143,18 +141,47 @@ impl Joiner {
 
 impl Joined {
     fn emit(&mut self, kind: u8, sequence: u16, body: &[u8]) {
-        // Shorter than 2^24 by MESSAGE_BYTES_MAX.
-        let length = (body.len() as u32).to_be_bytes();
-        self.records.push(kind);
-        self.records.extend_from_slice(&length[1..]);
-        self.records.extend_from_slice(&sequence.to_be_bytes());
-        self.records.extend_from_slice(&[0; 3]);
-        self.records.extend_from_slice(&length[1..]);
-        self.records.extend_from_slice(body);
         if kind == CLIENT_HELLO {
-            self.hello = Some(Hello { sequence, profile: profile_of(body) });
+            self.hello = Some(Hello { sequence, body: body.to_vec(), profile: profile_of(body) });
+            return;
         }
+        write_message(&mut self.records, kind, sequence, body);
     }
+}
+
+/// A client hello as a datagram of its own; the caller numbers the record.
+pub(crate) fn hello_record(sequence: u16, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![CONTENT_HANDSHAKE, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+    // Shorter than 2^16 by MESSAGE_BYTES_MAX.
+    out.extend_from_slice(&((body.len() + MESSAGE_HEADER_BYTES) as u16).to_be_bytes());
+    write_message(&mut out, CLIENT_HELLO, sequence, body);
+    out
+}
+
+/// Numbers the records that are in plain text: their own numbers are anybody's, and one far ahead would make the
+/// library take the client's for old (S-30).
+pub(crate) fn renumber(records: &mut [u8], next: &mut u32) {
+    let mut rest = records;
+    while rest.len() >= RECORD_HEADER_BYTES {
+        if rest[3] == 0 && rest[4] == 0 {
+            rest[5..7].fill(0);
+            rest[7..11].copy_from_slice(&next.to_be_bytes());
+            *next += 1;
+        }
+        let length = RECORD_HEADER_BYTES + usize::from(u16::from_be_bytes([rest[11], rest[12]]));
+        rest = rest.get_mut(length..).unwrap_or_default();
+    }
+}
+
+fn write_message(out: &mut Vec<u8>, kind: u8, sequence: u16, body: &[u8]) {
+    // Shorter than 2^24 by MESSAGE_BYTES_MAX.
+    let length = (body.len() as u32).to_be_bytes();
+    out.push(kind);
+    out.extend_from_slice(&length[1..]);
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(&[0; 3]);
+    out.extend_from_slice(&length[1..]);
+    out.extend_from_slice(body);
 }
 
 /// The profile that we choose from `use_srtp` (RFC 5764, clause 4.1.1): the cheapest AEAD, SHA-1 only for clients that
@@ -256,18 +283,22 @@ mod tests {
         assert_eq!(joiner.take(&pieces[0]), Some(Joined::default()), "a repeat adds nothing");
         assert_eq!(joiner.take(&pieces[1]), Some(Joined::default()));
         let joined = joiner.take(&pieces[2]).expect("well-formed");
-        assert_eq!(joined.records, whole);
-        assert_eq!(joined.hello, Some(Hello { sequence: 0, profile: Some(Profile::Aes128Gcm) }));
+        assert!(joined.records.is_empty());
+        let hello = joined.hello.expect("a hello");
+        assert_eq!(hello, Hello { sequence: 0, body, profile: Some(Profile::Aes128Gcm) });
+        let mut again = hello_record(0, &hello.body);
+        renumber(&mut again, &mut 1);
+        assert_eq!(again, whole);
         assert!(joiner.partial.is_empty());
     }
 
     #[test]
-    fn a_whole_hello_passes_unchanged() {
+    fn a_hello_is_taken_out_of_its_datagram() {
         let body = hello_body(&[8], 10);
         let whole = record(CONTENT_HANDSHAKE, 0, &fragment(1, &body, 0, body.len()));
         let joined = Joiner::default().take(&whole).expect("well-formed");
-        assert_eq!(joined.records, whole);
-        assert_eq!(joined.hello, Some(Hello { sequence: 1, profile: Some(Profile::Aes256Gcm) }));
+        assert!(joined.records.is_empty());
+        assert_eq!(joined.hello, Some(Hello { sequence: 1, body, profile: Some(Profile::Aes256Gcm) }));
     }
 
     /// S-30: an alert in plain text does not reach the library, an encrypted one does.
@@ -278,6 +309,32 @@ mod tests {
         assert_eq!(joiner.take(&record(23, 0, b"data")), Some(Joined::default()));
         let encrypted = record(21, 1, &[7; 40]);
         assert_eq!(joiner.take(&encrypted).map(|joined| joined.records), Some(encrypted));
+    }
+
+    /// S-30: fragments of another message with the same number do not disturb.
+    #[test]
+    fn foreign_fragments_take_no_place() {
+        let (body, other) = (hello_body(&[7], 300), hello_body(&[1], 200));
+        let mut joiner = Joiner::default();
+        let piece = |body: &[u8], from, to| record(CONTENT_HANDSHAKE, 0, &fragment(0, body, from, to));
+        assert_eq!(joiner.take(&piece(&body, 0, 100)), Some(Joined::default()));
+        assert_eq!(joiner.take(&piece(&other, 50, 150)), Some(Joined::default()));
+        let joined = joiner.take(&piece(&body, 100, body.len())).expect("well-formed");
+        assert_eq!(joined.hello.map(|hello| hello.body), Some(body));
+    }
+
+    #[test]
+    fn plaintext_records_are_numbered_in_order_of_coming() {
+        let mut records = [record(CONTENT_HANDSHAKE, 0, b"x"), record(22, 1, b"y"), record(20, 0, b"z")].concat();
+        records[5..11].fill(0xff);
+        let mut next = 300;
+        renumber(&mut records, &mut next);
+        assert_eq!(
+            (next, &records[5..11], &records[33..39]),
+            (302, &[0, 0, 0, 0, 1, 44][..], &[0, 0, 0, 0, 1, 45][..])
+        );
+        assert_eq!(records[19..25], [0, 0, 0, 0, 0, 1], "an encrypted record keeps its own");
+        renumber(&mut records[..20], &mut next);
     }
 
     #[test]

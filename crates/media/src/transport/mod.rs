@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub mod certificate;
+mod cookie;
 mod dtls;
 mod hello;
 mod ice;

@@ -7,3 +7,4 @@
 pub mod meeting;
 pub mod peer;
 pub mod scalable;
+pub mod sim;

@@ -56,6 +56,8 @@ pub struct Peer {
     options: Options,
     pub inbound: Option<Context>,
     pub outbound: Option<Context>,
+    /// Master key and salt of what it sends.
+    pub master: Option<(Vec<u8>, Vec<u8>)>,
     /// Successful STUN answers that came.
     pub stun_answers: usize,
     /// Other STUN answers that came: their error codes.
@@ -79,6 +81,7 @@ impl Peer {
             options,
             inbound: None,
             outbound: None,
+            master: None,
             stun_answers: 0,
             stun_errors: Vec::new(),
             closed: false,
@@ -182,6 +185,7 @@ impl Peer {
             Context::new(key, salt, profile, None, None, self.provider.crypto()).expect("context")
         };
         self.outbound = Some(context(&keys[..key], &salts[..salt]));
+        self.master = Some((keys[..key].to_vec(), salts[..salt].to_vec()));
         self.inbound = Some(context(&keys[key..], &salts[salt..]));
     }
 

@@ -1,6 +1,7 @@
 //! Proofs: what the product promises under attack or crash, tried against the real binary. Each is one function with a
 //! size: small in `tests/stories`, large in `cargo xtask prove`. It gives figures and says which limits were broken.
 
+pub mod aiortc;
 mod datagrams;
 mod frames;
 pub mod kills;
@@ -19,19 +20,20 @@ use wire::api::Room;
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     /// `(name, value)`, to be printed one a line.
-    pub figures: Vec<(&'static str, String)>,
+    pub figures: Vec<(String, String)>,
     /// Limits that did not hold; empty when the proof holds.
     pub broken: Vec<String>,
 }
 
 impl Proof {
     /// Notes a figure.
-    pub fn figure(&mut self, name: &'static str, value: impl Display) {
-        self.figures.push((name, value.to_string()));
+    pub fn figure(&mut self, name: impl Into<String>, value: impl Display) {
+        self.figures.push((name.into(), value.to_string()));
     }
 
     /// Notes a figure that has a limit.
-    pub fn limit(&mut self, name: &'static str, value: impl Display, holds: bool) {
+    pub fn limit(&mut self, name: impl Into<String>, value: impl Display, holds: bool) {
+        let name = name.into();
         if !holds {
             self.broken.push(format!("{name}={value}"));
         }

@@ -57,6 +57,7 @@ export default function PrivacyPage() {
           <li>{m.privacy_device_cookie()}</li>
           <li>{m.privacy_device_language()}</li>
           <li>{m.privacy_device_shortcuts()}</li>
+          <li>{m.privacy_device_saver()}</li>
           <li>{m.privacy_device_pad()}</li>
         </ul>
         <h2>{m.privacy_rights()}</h2>

@@ -10,12 +10,14 @@ import { CameraRow, MicrophoneRow, SpeakerRow, type Switches } from "../prejoin/
 import { Picture, streamOf } from "../prejoin/picture";
 import prejoin from "../prejoin/prejoin.module.css";
 import { useWatched } from "../prejoin/watched";
+import { ConnectionDialog } from "./connection";
 import { useRoomCall } from "./context";
 import { Card } from "./overlays";
 import styles from "./room.module.css";
 
 export type Open =
   | { name: "devices" }
+  | { name: "connection" }
   | { name: "rename" }
   | { name: "policy" }
   | { name: "shortcuts" }
@@ -186,6 +188,8 @@ export function Dialogs(props: {
   switch (open?.name) {
     case "devices":
       return <DevicesDialog onClose={onClose} />;
+    case "connection":
+      return <ConnectionDialog onClose={onClose} />;
     case "rename":
       return <RenameDialog onClose={onClose} />;
     case "policy":

@@ -1,6 +1,6 @@
 // Slips of paper above the stage: who waits, who raises a hand (for those who lead), and what concerns this person.
-// They wait; nothing pops up over the speaker (design 1.1). Also the words about the connection.
-import { ChartNoAxesColumnIncreasing, DoorOpen, Hand, TriangleAlert, Volume2, X } from "lucide-react";
+// They wait; nothing pops up over the speaker (design 1.1).
+import { DoorOpen, Hand, TriangleAlert, Volume2, X } from "lucide-react";
 import type { ReactNode } from "react";
 import { leads } from "../../call/may";
 import { me, type Notice, personOf } from "../../call/room_store";
@@ -11,6 +11,7 @@ import { Icon } from "../../ui/icon";
 import { Note } from "../../ui/words";
 import { problemSentence } from "../prejoin/device_rows";
 import { useWatched } from "../prejoin/watched";
+import { useConnectionNotes } from "./connection";
 import { useRoomCall } from "./context";
 import { ROLE_WORDS, shortName } from "./people";
 import styles from "./room.module.css";
@@ -47,6 +48,7 @@ export function Notices() {
   const blocked = useWatched(call.sound.blocked);
   const media = useWatched(call.mediaState);
   const devices = useWatched(call.devices.state);
+  const connection = useConnectionNotes();
   const lines: ReactNode[] = [];
   if (room.connection === "lost") {
     lines.push(
@@ -93,6 +95,7 @@ export function Notices() {
       </Note>,
     );
   }
+  lines.push(...connection);
   for (const { id, notice } of room.notices) {
     lines.push(
       <Note
@@ -157,29 +160,5 @@ export function Slips({ onLook }: { onLook(): void }) {
         </div>
       )}
     </div>
-  );
-}
-
-/** The connection in words (design: net in words, never a picture alone). */
-export function ConnectionWord() {
-  const call = useRoomCall();
-  const room = useWatched(call.room);
-  const quality = useWatched(call.quality);
-  const media = useWatched(call.mediaState);
-  const lost = room.connection === "lost" || media === "recovering";
-  const starting = media === "connecting" || media === "idle";
-  const weak = !lost && !starting && quality === "weak";
-  const word = lost
-    ? m.connection_lost()
-    : starting
-      ? m.connection_connecting()
-      : weak
-        ? m.connection_weak()
-        : m.connection_good();
-  return (
-    <p className={lost || weak ? "chip sun" : "chip"} role="status">
-      <Icon of={ChartNoAxesColumnIncreasing} />
-      {word}
-    </p>
   );
 }

@@ -9,6 +9,7 @@ import { Avatar } from "../../ui/words";
 import type { Lobby, Person } from "../../wire/room";
 import { useWatched } from "../prejoin/watched";
 import { actionsFor, type PersonDeeds } from "./actions";
+import { weakWord } from "./connection";
 import { useRoomCall } from "./context";
 import { ActionMenu } from "./overlays";
 import styles from "./panels.module.css";
@@ -105,6 +106,7 @@ function PersonRow({ person, deeds }: { person: Person; deeds: PersonDeeds }) {
     speaking ? m.room_speaking() : null,
     person.sources.includes("screen") ? m.people_shares() : null,
     person.connected ? null : m.room_offline(),
+    weakWord(call, person),
   ].filter((word) => word !== null);
   const label = m.people_menu({ name: person.name });
   return (

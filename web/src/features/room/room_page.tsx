@@ -1,11 +1,13 @@
 // The room: header, stage, one panel, workbench. Holds what only this screen knows (which panel is open, who is pinned,
 // which view), nothing that the server knows.
 import {
+  ChartNoAxesColumnIncreasing,
   Grid2x2,
   Hand,
   Keyboard,
   Languages,
   LayoutPanelTop,
+  Leaf,
   Lock,
   LockOpen,
   LogOut,
@@ -35,10 +37,11 @@ import type { PersonDeeds } from "./actions";
 import { useAnnouncements } from "./announcements";
 import { Bench, type Panel } from "./bench";
 import { ChatPanel } from "./chat_panel";
+import { ConnectionWord } from "./connection";
 import { CallContext, type RoomCall, useRoomCall } from "./context";
 import { Dialogs, type Open } from "./dialogs";
 import { rememberShortcuts, shortcutsOn, useMedia, useShortcuts } from "./hooks";
-import { ConnectionWord, Notices, Slips } from "./notices";
+import { Notices, Slips } from "./notices";
 import { type Action, ChoiceMenu } from "./overlays";
 import { PeoplePanel } from "./people_panel";
 import styles from "./room.module.css";
@@ -111,6 +114,7 @@ function Room() {
   const call = useRoomCall();
   const room = useWatched(call.room);
   const own = useWatched(call.own);
+  const saver = useWatched(call.saver);
   const phone = useMedia("(max-width: 60rem)");
   const [panel, setPanel] = useState<Panel | null>(null);
   const [view, setView] = useState<View>("auto");
@@ -175,6 +179,8 @@ function Room() {
     openRename: () => setOpen({ name: "rename" }),
   };
 
+  const openConnection = () => setOpen({ name: "connection" });
+
   const keys = useRef({});
   keys.current = {
     m: toggleMicrophone,
@@ -193,6 +199,13 @@ function Room() {
   const more: Action[] = [
     { id: "devices", label: m.room_devices(), icon: Settings2, run: deeds.openDevices },
     { id: "rename", label: m.room_rename(), icon: Pencil, run: deeds.openRename },
+    { id: "connection", label: m.room_connection(), icon: ChartNoAxesColumnIncreasing, run: openConnection },
+    {
+      id: "saver",
+      label: saver ? m.saver_off() : m.saver_on(),
+      icon: Leaf,
+      run: () => call.setSaver(!saver),
+    },
     ...(phone
       ? [
           // There is no place for it below, and a large window at 400 % zoom looks like a phone.
@@ -327,7 +340,7 @@ function Room() {
         <header className={styles.top} data-area tabIndex={-1}>
           <div className="grow">
             <h1 dir="auto">{room.name}</h1>
-            <ConnectionWord />
+            <ConnectionWord onOpen={openConnection} />
           </div>
           {room.locked && <Chip icon={Lock}>{m.room_locked()}</Chip>}
           <Button look="leave" size="small" icon={LogOut} onClick={() => call.leave()}>
@@ -391,7 +404,7 @@ function Room() {
         <h1 dir="auto">{room.name}</h1>
         {room.locked && <Chip icon={Lock}>{m.room_locked()}</Chip>}
         <span className="grow" />
-        <ConnectionWord />
+        <ConnectionWord onOpen={openConnection} />
         <ChoiceMenu<View>
           label={m.room_view()}
           value={view}

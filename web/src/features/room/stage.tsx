@@ -29,10 +29,13 @@ interface StageProps {
 export function Stage({ view, phone, padOpen, deeds }: StageProps) {
   const call = useRoomCall();
   const room = useWatched(call.room);
+  const saver = useWatched(call.saver);
   const sharer = room.people.find((person) => person.id !== room.you && person.sources.includes("screen"));
   const wanted = view === "auto" || (view === "content" && !sharer) ? (sharer ? "content" : null) : view;
   const others = room.people.length - 1;
-  const shape = wanted ?? (deeds.pinned || phone || padOpen ? "speaker" : "grid");
+  // Who saves data sees one picture: the one that counts now.
+  const one = saver && wanted !== "content";
+  const shape = one ? "speaker" : (wanted ?? (deeds.pinned || phone || padOpen ? "speaker" : "grid"));
   if (others === 0 && shape !== "content") return <Alone deeds={deeds} />;
   if (shape === "content" && sharer) return <ContentFirst sharer={sharer} phone={phone} deeds={deeds} />;
   if (shape === "speaker") return <SpeakerLarge phone={phone} deeds={deeds} />;
@@ -80,13 +83,17 @@ function Alone({ deeds }: { deeds: PersonDeeds }) {
   );
 }
 
+/** Tiles of a page: one more than there are slots for pictures, mine. */
+const TILES = 9;
+
 function Grid({ phone, deeds }: { phone: boolean; deeds: PersonDeeds }) {
   const call = useRoomCall();
   const room = useWatched(call.room);
   const [wanted, setPage] = useState(0);
   const box = useRef<HTMLUListElement>(null);
   const { width, height } = useSize(box);
-  const perPage = phone ? 4 : 9;
+  const budget = useWatched(call.budget);
+  const perPage = phone ? 4 : Math.min(TILES, budget.tiles);
   const { people, page, pages } = pageOf(useOrder(perPage - 1), room.you, perPage, wanted);
   // In a narrow column a face needs height: two beside each other rather than four stripes.
   const { columns, rows } = gridFor(people.length, width || 16, height || 9, phone ? 1 : 16 / 9);

@@ -1,6 +1,6 @@
 // One person's tile: picture or initials in window light, name tag, hand, net. A click opens a menu and never mutes
 // anybody (design 1.6). Used by every layout.
-import { AudioLines, Hand, Mic, MicOff, WifiOff } from "lucide-react";
+import { AudioLines, ChartNoAxesColumnDecreasing, Hand, Mic, MicOff, WifiOff } from "lucide-react";
 import { type ReactNode, useRef } from "react";
 import { Button as PressButton } from "react-aria-components";
 import { m } from "../../i18n/m";
@@ -9,6 +9,7 @@ import { colourOf, initials } from "../../ui/words";
 import type { Person } from "../../wire/room";
 import { Picture, streamOf } from "../prejoin/picture";
 import { useWatched } from "../prejoin/watched";
+import { weakWord } from "./connection";
 import { useRoomCall } from "./context";
 import { type Action, ActionMenu } from "./overlays";
 import { roleWord, shortName } from "./people";
@@ -67,6 +68,7 @@ export function Tile({ person, rank, short, className, as: Element = "div", acti
   useShown(box, own ? null : person.id, "camera", rank);
 
   const hand = room.hands.indexOf(person.id) + 1;
+  const weak = weakWord(call, person);
   const muted = !person.sources.includes("microphone");
   const shown = short ? shortName(person.name) : person.name;
   const named = own ? m.room_you({ name: shown }) : shown;
@@ -99,6 +101,12 @@ export function Tile({ person, rank, short, className, as: Element = "div", acti
         <p className="chip sun net">
           <Icon of={WifiOff} />
           {m.room_offline()}
+        </p>
+      )}
+      {weak !== null && (
+        <p className="chip sun net">
+          <Icon of={ChartNoAxesColumnDecreasing} />
+          {weak}
         </p>
       )}
       {actions.length > 0 && (

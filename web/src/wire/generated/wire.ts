@@ -40,6 +40,7 @@ export const CODES = [
   "stale",
   "sdp_invalid",
   "media_limit",
+  "video_full",
   "pad_unknown",
   "pad_full",
   "pad_read_only",
@@ -167,7 +168,7 @@ slots: Array<SlotSections>, } | { "type": "subscribe",
  */
 slots: Array<SlotWish>, } | { "type": "ping", };
 
-export type Code = "malformed" | "too_large" | "too_many" | "not_found" | "forbidden" | "sign_in_required" | "wrong_credentials" | "foreign_origin" | "unknown_host" | "conflict" | "invitation_unknown" | "invitation_expired" | "one_time_link_used" | "name_empty" | "name_too_long" | "name_forbidden" | "text_empty" | "text_too_long" | "text_forbidden" | "email_invalid" | "email_taken" | "password_too_short" | "organisation_incomplete" | "room_full" | "room_locked" | "lobby_full" | "denied" | "removed" | "ended" | "room_deleted" | "replaced" | "ticket_invalid" | "hello_expected" | "protocol_version" | "stale" | "sdp_invalid" | "media_limit" | "pad_unknown" | "pad_full" | "pad_read_only" | "slow_reader" | "shutting_down" | "overloaded" | "internal";
+export type Code = "malformed" | "too_large" | "too_many" | "not_found" | "forbidden" | "sign_in_required" | "wrong_credentials" | "foreign_origin" | "unknown_host" | "conflict" | "invitation_unknown" | "invitation_expired" | "one_time_link_used" | "name_empty" | "name_too_long" | "name_forbidden" | "text_empty" | "text_too_long" | "text_forbidden" | "email_invalid" | "email_taken" | "password_too_short" | "organisation_incomplete" | "room_full" | "room_locked" | "lobby_full" | "denied" | "removed" | "ended" | "room_deleted" | "replaced" | "ticket_invalid" | "hello_expected" | "protocol_version" | "stale" | "sdp_invalid" | "media_limit" | "video_full" | "pad_unknown" | "pad_full" | "pad_read_only" | "slow_reader" | "shutting_down" | "overloaded" | "internal";
 
 export type Command = { "name": "leave", } | { "name": "rename", 
 /**
@@ -363,7 +364,31 @@ pad: PadId | null, } | { "name": "speaking",
 /**
  * All of them.
  */
-participants: Array<ParticipantId>, } | { "name": "slots", 
+participants: Array<ParticipantId>, } | { "name": "ice_servers", 
+/**
+ * All servers, as in `welcome`.
+ */
+ice_servers: Array<IceServer>, } | { "name": "wanted", 
+/**
+ * Camera or screen.
+ */
+source: Source, 
+/**
+ * The simulcast layers that are wanted, by their rids; empty where there is only one.
+ */
+rids: Array<string>, 
+/**
+ * The greatest height at which it is drawn, in device pixels; 0: nobody looks.
+ */
+height_px: number, } | { "name": "connections", 
+/**
+ * In no order; who is missing has a good connection.
+ */
+people: Array<PersonConnection>, } | { "name": "video_full", 
+/**
+ * Whether some are missing now.
+ */
+full: boolean, } | { "name": "slots", 
 /**
  * The changed ones.
  */
@@ -394,6 +419,20 @@ organisation: OrganisationText,
  * How to reach it about data protection (address, phone or mail).
  */
 contact: OrganisationText, };
+
+export type IceServer = { 
+/**
+ * Where (RFC 7065).
+ */
+urls: Array<string>, 
+/**
+ * The username.
+ */
+username: string, 
+/**
+ * The password.
+ */
+credential: string, };
 
 export type Invitation = { 
 /**
@@ -543,6 +582,16 @@ sources: Array<Source>,
  */
 connected: boolean, };
 
+export type PersonConnection = { 
+/**
+ * Whose.
+ */
+participant: ParticipantId, 
+/**
+ * In a word.
+ */
+quality: Quality, };
+
 export type PersonName = string;
 
 export type PublishedSection = { 
@@ -554,6 +603,8 @@ mid: string,
  * What it carries.
  */
 source: Source, };
+
+export type Quality = "good" | "fair" | "poor" | "bad";
 
 export type Role = "read_only" | "participant" | "co_trainer" | "trainer" | "admin";
 
@@ -795,4 +846,8 @@ lobby: Lobby | null,
 /**
  * How many pictures this server sends to one person at most.
  */
-slots_max: number, };
+slots_max: number, 
+/**
+ * Where UDP is blocked, media goes through these; for `RTCConfiguration.iceServers` as they stand.
+ */
+ice_servers: Array<IceServer>, };

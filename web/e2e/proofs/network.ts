@@ -1,0 +1,123 @@
+// A network of its own for one browser: a namespace at the other end of a cable, with rules of nftables in it. Whoever
+// makes one takes it down again.
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, type LaunchOptions } from "@playwright/test";
+
+/** The server's end of the cable. */
+export const SERVER_IP = "10.77.0.1";
+const NAME = "werkraum-proof";
+const CABLE = "wrproof0";
+const FAR_END = "wrproof1";
+
+function run(command: string, args: string[], input?: string): string {
+  return execFileSync(command, args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+}
+
+function tried(command: string, args: string[]): void {
+  try {
+    run(command, args);
+  } catch {
+    // It was not there.
+  }
+}
+
+/** Matches ICE over TCP: after the length of RFC 4571 and the head of a STUN message comes its cookie, in the clear. */
+const iceTcp = (port: number) => `tcp dport ${port} @ih,48,32 0x2112a442`;
+
+export class Network {
+  readonly #folder = mkdtempSync(join(tmpdir(), "werkraum-proof-"));
+  #ip = "10.77.0.2";
+
+  constructor() {
+    this.#takeDown();
+    run("ip", ["netns", "add", NAME]);
+    run("ip", ["link", "add", CABLE, "type", "veth", "peer", "name", FAR_END, "netns", NAME]);
+    run("ip", ["addr", "add", `${SERVER_IP}/24`, "dev", CABLE]);
+    run("ip", ["link", "set", CABLE, "up"]);
+    this.#inside("ip", ["link", "set", "lo", "up"]);
+    this.#inside("ip", ["addr", "add", `${this.#ip}/24`, "dev", FAR_END]);
+    this.#inside("ip", ["link", "set", FAR_END, "up"]);
+  }
+
+  #inside(command: string, args: string[], input?: string): string {
+    return run("ip", ["netns", "exec", NAME, command, ...args], input);
+  }
+
+  /** A browser in there that trusts the certificate with this key. */
+  browser(options: LaunchOptions | undefined, key: string): Promise<Browser> {
+    const wrapper = join(this.#folder, "chromium");
+    const real = options?.executablePath ?? "/usr/bin/chromium";
+    writeFileSync(wrapper, `#!/bin/sh\nexec ip netns exec ${NAME} ${real} "$@"\n`);
+    chmodSync(wrapper, 0o755);
+    const args = [...(options?.args ?? []), `--ignore-certificate-errors-spki-list=${key}`];
+    return chromium.launch({ ...options, executablePath: wrapper, args });
+  }
+
+  /** Drops every UDP datagram both ways, and with `only_tls` also what begins with STUN's cookie on the port. */
+  dropUdp(port: number, only_tls: boolean): void {
+    const ice = only_tls ? `${iceTcp(port)} counter drop` : "";
+    this.#rules(`
+table inet werkraum_proof {
+  chain out {
+    type filter hook output priority 0
+    meta l4proto udp counter drop
+    ${ice}
+  }
+  chain in {
+    type filter hook input priority 0
+    meta l4proto udp counter drop
+  }
+}`);
+  }
+
+  /**
+   * A NAT for UDP to this port that gives source ports from `first` on; what it knew before is forgotten. With
+   * `only_udp`, ICE over TCP is dropped, so that nothing but the new port brings media back.
+   */
+  nat(port: number, first: number, only_udp: boolean): void {
+    this.#rules(`
+table ip werkraum_proof_nat {
+  chain post {
+    type nat hook postrouting priority 100
+    oif "${FAR_END}" udp dport ${port} counter snat to ${this.#ip}:${first}-${first + 99}
+  }
+  chain out {
+    type filter hook output priority 0
+    ${only_udp ? `${iceTcp(port)} drop` : ""}
+  }
+}`);
+    this.#inside("conntrack", ["-F"]);
+  }
+
+  #rules(text: string): void {
+    this.#inside("nft", ["flush", "ruleset"]);
+    this.#inside("nft", ["-f", "-"], `${text}\n`);
+  }
+
+  /** Packets that a rule with a counter has met, over all of them. */
+  met(): number {
+    const counters = this.#inside("nft", ["list", "ruleset"]).matchAll(/counter packets (\d+)/g);
+    return [...counters].reduce((sum, [, packets]) => sum + Number(packets), 0);
+  }
+
+  /** Another network: the old address is gone, a moment later there is a new one. */
+  move(): void {
+    const next = this.#ip === "10.77.0.2" ? "10.77.0.3" : "10.77.0.2";
+    this.#inside("ip", ["addr", "flush", "dev", FAR_END]);
+    this.#inside("ip", ["addr", "add", `${next}/24`, "dev", FAR_END]);
+    this.#ip = next;
+  }
+
+  remove(): void {
+    this.#takeDown();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #takeDown(): void {
+    tried("ip", ["netns", "del", NAME]);
+    tried("ip", ["link", "del", CABLE]);
+  }
+}
