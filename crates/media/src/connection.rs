@@ -51,6 +51,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) repaired: Option<u8>,
     pub(crate) level: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    pub(crate) descriptor: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -64,6 +65,7 @@ impl ExtensionIds {
                 repaired: take(ids.repaired, Extension::RepairedRid),
                 level: take(ids.level, Extension::AudioLevel),
                 transport_cc: take(ids.transport_cc, Extension::TransportCc),
+                descriptor: take(ids.descriptor, Extension::DependencyDescriptor),
             };
         }
         ids
@@ -347,7 +349,7 @@ impl Connection {
             let kind = stream.padding_type()?;
             Some((stream, kind))
         })?;
-        let size = Outgoing::size(true) + PADDING + self.transport.overhead_rtp();
+        let size = Outgoing::size(true, None) + PADDING + self.transport.overhead_rtp();
         let count = bytes.div_ceil(size + DATAGRAM_OVERHEAD).min(SEGMENTS_MAX);
         out.clear();
         for _ in 0..count {
@@ -361,6 +363,7 @@ impl Connection {
                 timestamp: stream.rewriter.last_timestamp().unwrap_or(0),
                 ssrc: stream.rtx_ssrc,
                 stamp: Some((Stamp::TransportCc(id), number.into())),
+                descriptor: None,
             }
             .write(out);
             out.resize(out.len() + PADDING - 1, 0);
@@ -401,9 +404,9 @@ impl Connection {
                 .get(segment.origin.publication)
                 .and_then(|publication| publication.layers.get(usize::from(segment.origin.layer)));
             let Some(layer) = layer else { continue };
-            let Some((kept, payload)) = layer.cache.get(segment.source) else { continue };
+            let Some((kept, mut payload, descriptor)) = layer.cache.get(segment.source) else { continue };
             let start = out.len();
-            let padding = if place == last { 0 } else { size - segment.size() };
+            let mut padding = if place == last { 0 } else { size - segment.size() };
             let stamp = segment.stamp.map(|stamp| match (stamp, &mut self.estimator) {
                 (Stamp::TransportCc(_), Some(estimator)) => {
                     let bytes = segment.size() + padding + self.transport.overhead_rtp();
@@ -411,6 +414,9 @@ impl Connection {
                 }
                 _ => (stamp, send_time),
             });
+            if segment.empty {
+                (payload, padding) = (&[], padding + 1);
+            }
             Outgoing {
                 marker: segment.marker,
                 padded: padding > 0,
@@ -419,6 +425,7 @@ impl Connection {
                 timestamp: segment.numbers.timestamp,
                 ssrc: segment.ssrc,
                 stamp,
+                descriptor: segment.descriptor.map(|(id, _)| (id, descriptor, segment.numbers.picture)),
             }
             .write(out);
             if let Some(original) = segment.original {
@@ -430,7 +437,7 @@ impl Connection {
             }
             let body = out.len();
             out.extend_from_slice(payload);
-            if let Some(id) = kept.picture.id {
+            if let Some(id) = kept.picture.id.filter(|_| kept.picture.descriptor == 0 && !segment.empty) {
                 let at = body + usize::from(id.at);
                 if id.long {
                     out[at..at + 2].copy_from_slice(&(segment.numbers.picture | 0x8000).to_be_bytes());
@@ -438,7 +445,7 @@ impl Connection {
                     out[at] = segment.numbers.picture as u8 & 0x7f;
                 }
             }
-            if let Some(tl0) = kept.picture.tl0 {
+            if let Some(tl0) = kept.picture.tl0.filter(|_| !segment.empty) {
                 out[body + usize::from(tl0.at)] = segment.numbers.tl0;
             }
             if padding > 0 {

@@ -91,20 +91,23 @@ impl Demand {
         self.told
     }
 
-    /// The layers as they would be if the publisher sent all of them: what does not come is taken for what it was when
-    /// it last came, or for what browsers make of it (each layer twice as high as the one before).
-    fn if_all_came(&self, layers: &[Layer]) -> Vec<Layer> {
-        let heights = heights(layers);
-        let whole = layers.iter().zip(heights).zip(self.usual_bps);
-        let mut all: Vec<Layer> = whole
-            .map(|((layer, height), usual_bps)| {
-                let bps = if layer.active && layer.bps > 0 { layer.bps } else { usual_bps };
+    /// What there would be to choose from if the publisher sent all of its layers (`whole`; `choices`: what there is,
+    /// each with its layer's number): what does not come is taken for what it was when it last came, or for what
+    /// browsers make of it (each layer twice as high as the one before).
+    fn if_all_came(&self, whole: &[Layer], choices: impl Iterator<Item = (u8, Layer)>) -> Vec<Layer> {
+        let heights = heights(whole);
+        let mut all: Vec<Layer> = choices
+            .map(|(number, choice)| {
+                let height = choice.height.or_else(|| heights.get(usize::from(number)).copied()).unwrap_or(0);
+                let usual_bps = self.usual_bps.get(usize::from(number)).copied().unwrap_or(0);
+                let bps = if choice.active && choice.bps > 0 { choice.bps } else { usual_bps };
                 let guess_bps = u64::from(height) * u64::from(height) * 4;
-                Layer { active: true, height: Some(height), bps: if bps > 0 { bps } else { guess_bps } }
+                let bps = if bps > 0 { bps } else { guess_bps };
+                Layer { active: true, height: Some(height), bps, slow: choice.slow }
             })
             .collect();
-        if let [only] = &mut all[..] {
-            only.height = layers[0].height;
+        if let ([only], [layer]) = (&mut all[..], whole) {
+            only.height = layer.height;
         }
         all
     }
@@ -140,14 +143,19 @@ pub(crate) fn note(
         .iter()
         .zip(keys)
         .map(|(wanted, key)| match key.and_then(|key| publications.get(key)) {
-            Some(publication) => Wanted { layers: publication.demand.if_all_came(&wanted.layers), ..wanted.clone() },
+            Some(publication) => {
+                let whole: Vec<Layer> = publication.layers.iter().map(crate::publication::Layer::choice).collect();
+                let choices = publication.steps().map(|(number, _)| number).zip(wanted.layers.iter().copied());
+                Wanted { layers: publication.demand.if_all_came(&whole, choices), ..wanted.clone() }
+            }
             None => wanted.clone(),
         })
         .collect();
     let ideal = layers::choose(&if_all_came, connection.allowance.steady().or(connection.allowance.now()));
-    for (((slot, key), layer), wanted) in connection.slots.iter().zip(keys).zip(ideal).zip(wanted) {
-        let (Some(key), Some(layer)) = (*key, layer) else { continue };
+    for (((slot, key), choice), wanted) in connection.slots.iter().zip(keys).zip(ideal).zip(wanted) {
+        let (Some(key), Some(choice)) = (*key, choice) else { continue };
         let Some(publication) = publications.get_mut(key) else { continue };
+        let Some((layer, _)) = publication.step(choice) else { continue };
         publication.demand.want(layer, wanted.height_px);
         let carried = slot.video.as_ref().and_then(|stream| stream.current).filter(|origin| origin.publication == key);
         if let Some(origin) = carried {
@@ -186,7 +194,7 @@ mod tests {
     const ALL: Need = Need { layers: 0b111, height_px: 2_160 };
 
     fn layer(height: Option<u16>) -> Layer {
-        Layer { active: false, height, bps: 0 }
+        Layer { active: false, height, bps: 0, slow: false }
     }
 
     #[test]
@@ -229,8 +237,14 @@ mod tests {
         assert_eq!(heights(&[layer(None), layer(Some(360)), layer(Some(180))]), [720, 360, 180]);
         assert_eq!(heights(&[layer(None), layer(None)]), [360, 720, 0]);
         let mut demand = Demand::default();
-        assert_eq!(demand.if_all_came(&none)[2], Layer { active: true, height: Some(720), bps: 720 * 720 * 4 });
+        let all = |demand: &Demand| demand.if_all_came(&none, (0..).zip(none));
+        let large = Layer { active: true, height: Some(720), bps: 720 * 720 * 4, slow: false };
+        assert_eq!(all(&demand)[2], large);
         demand.usual_bps = [0, 0, 1_500_000];
-        assert_eq!(demand.if_all_came(&none)[2].bps, 1_500_000, "as it was when it last came");
+        assert_eq!(all(&demand)[2].bps, 1_500_000, "as it was when it last came");
+        // Layers inside the largest: they are told apart by what they say themselves.
+        let inside = [(1, layer(Some(360))), (2, Layer { active: true, bps: 9, ..layer(Some(90)) })];
+        let found = demand.if_all_came(&none, inside.into_iter());
+        assert_eq!((found[0].bps, found[1].bps, found[1].height), (360 * 360 * 4, 9, Some(90)));
     }
 }

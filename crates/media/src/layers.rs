@@ -10,6 +10,8 @@ pub(crate) struct Layer {
     pub(crate) height: Option<u16>,
     /// What it needs.
     pub(crate) bps: u64,
+    /// There is one of the same size with more pictures in a second.
+    pub(crate) slow: bool,
 }
 
 /// One picture that a viewer wants.
@@ -21,14 +23,20 @@ pub(crate) struct Wanted {
     pub(crate) height_px: u16,
 }
 
-/// The active layers from small to large.
+/// The active layers from small to large. Those with fewer pictures in a second are steps below the smallest size only:
+/// a viewer loses size first, then movement (M6).
 fn ladder(layers: &[Layer]) -> Vec<u8> {
     let mut ladder: Vec<u8> = (0..).zip(layers).filter(|(_, layer)| layer.active).map(|(index, _)| index).collect();
     let known = ladder.iter().all(|index| layers[usize::from(*index)].height.is_some());
     // By height where all are known (a still picture has no bitrate worth comparing), by bitrate otherwise.
     ladder.sort_by_key(|index| {
         let layer = layers[usize::from(*index)];
-        if known { u64::from(layer.height.unwrap_or(0)) } else { layer.bps }
+        (if known { u64::from(layer.height.unwrap_or(0)) } else { layer.bps }, u64::from(!layer.slow) * layer.bps)
+    });
+    let smallest = ladder.first().and_then(|index| layers[usize::from(*index)].height);
+    ladder.retain(|index| {
+        let layer = layers[usize::from(*index)];
+        !layer.slow || layer.height == smallest
     });
     ladder
 }
@@ -42,7 +50,8 @@ fn best(wanted: &Wanted, ladder: &[u8]) -> usize {
         // Unknown: browsers halve from layer to layer, and cameras send 720 lines.
         None => 720_u32 >> (top - place) >= u32::from(wanted.height_px) * 4 / 5,
     };
-    (0..top).find(|place| enough(*place)).unwrap_or(top)
+    let slow = |place: usize| wanted.layers[usize::from(ladder[place])].slow;
+    (0..top).find(|place| enough(*place) && !slow(*place)).unwrap_or(top)
 }
 
 /// What these layers need together.
@@ -69,7 +78,9 @@ pub(crate) fn keep_or_choose(
         && wanted.iter().zip(current).zip(&full).all(|((picture, current), full)| match (current, full) {
             (Some(current), Some(full)) => {
                 let layer = |index: &u8| picture.layers.get(usize::from(*index)).copied().unwrap_or_default();
-                layer(current).active && layer(current).bps <= layer(full).bps
+                // As long as no bitrates are known, few pictures in a second are no saving.
+                let unknown = layer(current).slow && layer(current).bps == 0;
+                layer(current).active && !unknown && layer(current).bps <= layer(full).bps
             }
             (None, _) => true,
             (Some(_), None) => false,
@@ -104,7 +115,7 @@ pub(crate) fn choose(wanted: &[Wanted], budget_bps: Option<u64>) -> Vec<Option<u
                 used -= bps(picture, place);
             }
         }
-        for step in 1..=2 {
+        for step in 1..ladders.iter().map(Vec::len).max().unwrap_or(1) {
             for &picture in &order {
                 let (Some(place), Some(target)) = (places[picture], targets[picture]) else { continue };
                 if place + 1 != step || target < step {
@@ -127,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn camera(height_px: u16) -> Wanted {
-        let layer = |height, bps| Layer { active: true, height: Some(height), bps };
+        let layer = |height, bps| Layer { active: true, height: Some(height), bps, slow: false };
         // Not in order of size: rids may be named in any.
         Wanted { layers: vec![layer(720, 1_500_000), layer(180, 120_000), layer(360, 500_000)], height_px }
     }
@@ -164,6 +175,26 @@ mod tests {
         assert_eq!(choose(&wanted, Some(10_000_000)), choose(&wanted, None));
     }
 
+    /// M6: size goes first, then movement; with room for it, all pictures in a second are taken at once.
+    #[test]
+    fn fewer_pictures_in_a_second_are_the_last_step_down() {
+        let layer = |height, bps, slow| Layer { active: true, height: Some(height), bps, slow };
+        let layers = vec![
+            layer(180, 60_000, true),
+            layer(180, 100_000, false),
+            layer(360, 250_000, true),
+            layer(360, 400_000, false),
+        ];
+        let small = Wanted { layers: layers.clone(), height_px: 180 };
+        let large = Wanted { layers, height_px: 360 };
+        assert_eq!(choose(&[small.clone(), large.clone()], None), [Some(1), Some(3)]);
+        for (budget, chosen) in [(600_000, 3), (399_000, 1), (250_000, 1), (99_000, 0)] {
+            assert_eq!(choose(std::slice::from_ref(&large), Some(budget)), [Some(chosen)], "{budget}");
+        }
+        assert_eq!(choose(std::slice::from_ref(&large), Some(59_000)), [None], "sound comes before pictures");
+        assert_eq!(choose(&[small, large], Some(165_000)), [Some(0), Some(1)], "the larger tile moves first");
+    }
+
     #[test]
     fn a_choice_stands_while_it_fits_and_rises_when_more_has_lasted() {
         let wanted = [camera(720), camera(360)];
@@ -176,6 +207,9 @@ mod tests {
         assert_eq!(keep_or_choose(&wanted, &[None, None], None, None), high);
         let smaller = [camera(180), camera(360)];
         assert_eq!(keep_or_choose(&smaller, &high, Some(9_000_000), Some(9_000_000)), [Some(1), Some(2)]);
+        let layer = |slow| Layer { active: true, height: Some(180), bps: 0, slow };
+        let new = [Wanted { layers: vec![layer(true), layer(false)], height_px: 180 }];
+        assert_eq!(keep_or_choose(&new, &[Some(0)], Some(960_000), Some(960_000)), [Some(1)], "nothing is known yet");
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests take a first instant"))]
 
 mod allowance;
+mod assign;
 mod budget;
 mod bwe;
 mod cache;
@@ -12,6 +13,7 @@ pub mod command;
 mod connection;
 mod demand;
 pub mod demux;
+mod descriptor;
 pub mod engine;
 mod feedback;
 mod health;
@@ -30,7 +32,9 @@ mod rewrite;
 mod room;
 mod rtcp;
 mod rtp;
+mod scalability;
 pub mod sdp;
+mod selector;
 mod slab;
 mod slot;
 mod speaker;
@@ -38,3 +42,4 @@ mod tick;
 mod train;
 pub mod transport;
 pub mod turn;
+mod vp9;

@@ -8,7 +8,9 @@ use crate::publication::Publication;
 use crate::random::Random;
 use crate::remote::Remote;
 use crate::room::Room;
-use crate::sdp::{self, AnswerPlan, Extension, Kind, OfferedSection, PlannedSection, Purpose, ServerSide, SlotStream};
+use crate::sdp::{
+    self, AnswerPlan, CodecKind, Extension, Kind, OfferedSection, PlannedSection, Purpose, ServerSide, SlotStream,
+};
 use crate::slab::Key;
 use crate::slot::{Slot, Stream};
 use crate::transport::{Credentials, Identity, State, Transport};
@@ -115,7 +117,8 @@ impl Room {
         }
         let mut purposes = purposes.into_iter();
         let mut plan = sdp::plan(&read.description, |_| purposes.next().unwrap_or(Purpose::Refused));
-        plan.sections.iter_mut().for_each(keep_what_we_handle);
+        let mixed = plan.extmap_allow_mixed;
+        plan.sections.iter_mut().for_each(|section| keep_what_we_handle(section, mixed));
 
         let is_kept = kept.is_some();
         let (mut replaced, mut new_ufrag) = (None, None);
@@ -204,21 +207,29 @@ impl Room {
 /// Takes out of a planned section what forwarding does not carry, so that no browser relies on it: a turned phone turns
 /// its pictures itself. Towards a viewer packets carry transport-wide numbers where it sends feedback by them; others
 /// estimate their path by abs-send-time (REMB).
-fn keep_what_we_handle(section: &mut PlannedSection) {
+///
+/// The dependency descriptor is read and carried for AV1 alone: VP8 and VP9 tell their layers in each payload, and a
+/// client that sends them first would only send more bytes. Its structure needs long elements (RFC 8285, clause 6).
+fn keep_what_we_handle(section: &mut PlannedSection, mixed: bool) {
+    let described = |kind| mixed && kind == Extension::DependencyDescriptor;
     match section.purpose {
         Purpose::Slot(_) => {
             let feedback = section.codecs.iter().all(|codec| codec.feedback.transport_cc)
                 && section.extension(Extension::TransportCc).is_some();
-            let kept = if feedback { Extension::TransportCc } else { Extension::AbsSendTime };
-            section.extensions.retain(|extension| extension.kind == kept);
+            let stamp = if feedback { Extension::TransportCc } else { Extension::AbsSendTime };
+            let has_av1 = section.codec_of(CodecKind::Av1).is_some();
+            section.extensions.retain(|extension| extension.kind == stamp || described(extension.kind) && has_av1);
             for codec in &mut section.codecs {
                 codec.feedback.transport_cc = feedback;
                 codec.feedback.remb &= !feedback;
             }
         }
         _ => {
-            section.extensions.retain(|extension| {
-                !matches!(extension.kind, Extension::VideoOrientation | Extension::DependencyDescriptor)
+            let sends_av1 = section.codecs.first().is_some_and(|codec| codec.kind == CodecKind::Av1);
+            section.extensions.retain(|extension| match extension.kind {
+                Extension::VideoOrientation => false,
+                Extension::DependencyDescriptor => sends_av1 && mixed,
+                _ => true,
             });
         }
     }

@@ -3,7 +3,9 @@
 //!
 //! VP8: RFC 7741, clause 4.2; VP9: RFC 9628, clause 4.2; H264: RFC 6184, clause 5; AV1: AV1 RTP specification 4.4.
 
+use crate::scalability::Place;
 use crate::sdp::CodecKind;
+use crate::vp9;
 
 /// A number in the payload that has to be rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +29,39 @@ pub(crate) struct Picture {
     pub(crate) id: Option<Number>,
     /// TL0PICIDX.
     pub(crate) tl0: Option<Number>,
+    /// In a stream with several layers: the frame's number there (`scalability.rs`); 0: none is known.
+    pub(crate) frame: u64,
+    /// Whether the packet is the frame's last.
+    pub(crate) end: bool,
+    /// Bytes of the dependency descriptor that goes along; 0: none. Then [`Self::id`] lies in it.
+    pub(crate) descriptor: u8,
 }
 
-/// Looks at a payload.
-pub(crate) fn inspect(codec: CodecKind, payload: &[u8]) -> Picture {
+/// Looks at a payload: the picture, and where its frame lies among the stream's layers when the payload tells.
+pub(crate) fn inspect(codec: CodecKind, payload: &[u8]) -> (Picture, Option<Place>) {
     match codec {
         CodecKind::Vp8 => vp8(payload),
-        CodecKind::Vp9 => vp9(payload),
-        CodecKind::H264 => Picture { key: h264_key(payload), ..Picture::default() },
+        CodecKind::Vp9 => {
+            let found = vp9::Descriptor::read(payload);
+            let spatial = found.layer.map_or(0, |layer| layer.spatial);
+            let key = !found.inter && found.start && spatial == 0;
+            let heights = found.structure.and_then(|structure| structure.heights);
+            let height = heights.map(|heights| heights.into_iter().max().unwrap_or(0)).filter(|height| *height > 0);
+            let picture = Picture { key, height, id: found.id, tl0: found.tl0, ..Picture::default() };
+            (picture, found.layer.filter(|_| found.id.is_some()).map(|layer| Place::vp9(&found, layer)))
+        }
+        CodecKind::H264 => (Picture { key: h264_key(payload), ..Picture::default() }, None),
         // N: the packet starts a new coded video sequence.
-        CodecKind::Av1 => Picture { key: payload.first().is_some_and(|first| first & 0x08 != 0), ..Picture::default() },
-        CodecKind::Opus => Picture::default(),
+        CodecKind::Av1 => {
+            let key = payload.first().is_some_and(|first| first & 0x08 != 0);
+            (Picture { key, ..Picture::default() }, None)
+        }
+        CodecKind::Opus => (Picture::default(), None),
     }
 }
 
 /// A picture id at `at`: 7 bits, or 15 when the first bit is set. Also tells where the next field begins.
-fn picture_id(payload: &[u8], at: usize) -> Option<(Number, usize)> {
+pub(crate) fn picture_id(payload: &[u8], at: usize) -> Option<(Number, usize)> {
     let first = *payload.get(at)?;
     let place = u8::try_from(at).ok()?;
     if first & 0x80 == 0 {
@@ -52,8 +71,9 @@ fn picture_id(payload: &[u8], at: usize) -> Option<(Number, usize)> {
     Some((Number { at: place, value, long: true }, at + 2))
 }
 
-fn vp8(payload: &[u8]) -> Picture {
+fn vp8(payload: &[u8]) -> (Picture, Option<Place>) {
     let mut picture = Picture::default();
+    let mut layer = None;
     let mut read = || -> Option<()> {
         let first = *payload.first()?;
         let mut at = 1;
@@ -70,6 +90,10 @@ fn vp8(payload: &[u8]) -> Picture {
                 picture.tl0 = Some(Number { at: u8::try_from(at).ok()?, value, long: false });
                 at += 1;
             }
+            if more & 0x20 != 0 {
+                let byte = *payload.get(at)?;
+                layer = Some((byte >> 6, byte & 0x20 != 0));
+            }
             at += usize::from(more & 0x30 != 0);
         }
         // First packet of partition 0, and the inverse key frame bit of the frame itself (RFC 6386, clause 9.1).
@@ -81,35 +105,9 @@ fn vp8(payload: &[u8]) -> Picture {
         Some(())
     };
     let _ = read();
-    picture
-}
-
-fn vp9(payload: &[u8]) -> Picture {
-    let mut picture = Picture::default();
-    let mut read = || -> Option<()> {
-        let first = *payload.first()?;
-        let (with_id, inter, layers, flexible, begin) =
-            (first & 0x80 != 0, first & 0x40 != 0, first & 0x20 != 0, first & 0x10 != 0, first & 0x08 != 0);
-        let mut at = 1;
-        if with_id {
-            let (number, next) = picture_id(payload, at)?;
-            picture.id = Some(number);
-            at = next;
-        }
-        let mut spatial = 0;
-        if layers {
-            spatial = payload.get(at)? >> 1 & 0x07;
-            at += 1;
-            if !flexible {
-                let value = u16::from(*payload.get(at)?);
-                picture.tl0 = Some(Number { at: u8::try_from(at).ok()?, value, long: false });
-            }
-        }
-        picture.key = !inter && begin && spatial == 0;
-        Some(())
-    };
-    let _ = read();
-    picture
+    let discardable = payload.first().is_some_and(|first| first & 0x20 != 0);
+    let place = layer.filter(|_| picture.id.is_some());
+    (picture, place.map(|(temporal, sync)| Place::vp8(temporal, sync, discardable, picture.key)))
 }
 
 fn h264_key(payload: &[u8]) -> bool {
@@ -141,6 +139,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn inspect(codec: CodecKind, payload: &[u8]) -> Picture {
+        super::inspect(codec, payload).0
+    }
+
     #[test]
     fn vp8_key_frame_with_long_picture_id() {
         let mut payload = vec![0x90, 0xe0, 0x80 | 0x12, 0x34, 0x56, 0x20];
@@ -153,6 +155,7 @@ mod tests {
                 height: Some(360),
                 id: Some(Number { at: 2, value: 0x1234, long: true }),
                 tl0: Some(Number { at: 4, value: 0x56, long: false }),
+                ..Picture::default()
             }
         );
         payload[6] |= 1;

@@ -4,8 +4,9 @@
 use crate::cache::{Cache, Kept};
 use crate::demand::Demand;
 use crate::nack::Arrivals;
-use crate::payload::{self, Picture};
+use crate::payload::{self, Number, Picture};
 use crate::reports::Report;
+use crate::scalability::{Place, Scalability, Seen};
 use crate::sdp::{CodecKind, Kind, PlannedSection};
 use crate::slab::Key;
 use model::ids::ParticipantId;
@@ -51,6 +52,11 @@ impl Meter {
         known[known.len() / 2]
     }
 
+    /// What it needs on a path: headers and what is around them cost a tenth of what a picture does.
+    pub(crate) fn need_bps(&self) -> u64 {
+        self.usual_bps() * 11 / 10
+    }
+
     /// Ends a window of at least half a second. True: there is a new figure.
     pub(crate) fn tick(&mut self, now: Instant) -> bool {
         let Some(since) = self.since else {
@@ -83,6 +89,8 @@ pub(crate) struct Layer {
     pub(crate) meter: Meter,
     pub(crate) heard_at: Option<Instant>,
     pub(crate) active: bool,
+    /// The layers inside it, where its packets tell of any.
+    pub(crate) scalability: Option<Box<Scalability>>,
     /// Packets of a picture that is not complete, and since when the first waits.
     pub(crate) pending: Vec<Kept>,
     pub(crate) pending_since: Option<Instant>,
@@ -106,6 +114,7 @@ impl Layer {
             meter: Meter::default(),
             heard_at: None,
             active: false,
+            scalability: None,
             pending: Vec::new(),
             pending_since: None,
             asked_at: None,
@@ -131,11 +140,65 @@ impl Layer {
         }
     }
 
-    /// What the choice of layers has to know.
+    /// The whole of it, as the choice of layers has to know it.
     pub(crate) fn choice(&self) -> crate::layers::Layer {
-        // Headers and what is around them cost a tenth of what a picture does.
-        let bps = self.meter.usual_bps() * 11 / 10;
-        crate::layers::Layer { active: self.active, height: self.height, bps }
+        crate::layers::Layer { active: self.active, height: self.height, bps: self.meter.need_bps(), slow: false }
+    }
+
+    /// What can be had of it, and what the choice of layers has to know of each: the whole, or its decode targets.
+    fn choices(&self) -> impl Iterator<Item = (u8, crate::layers::Layer)> {
+        let layered = self.scalability.as_ref().filter(|layers| layers.is_layered());
+        let inside = layered.map(|layers| layers.choices()).unwrap_or_default();
+        let whole = inside.is_empty().then(|| {
+            let target = self.scalability.as_ref().and_then(|layers| layers.nearest(u8::MAX, u8::MAX));
+            (target.unwrap_or(0), self.choice())
+        });
+        let active = self.active;
+        inside.into_iter().chain(whole).map(move |(target, layer)| (target, crate::layers::Layer { active, ..layer }))
+    }
+
+    /// Notes where a packet's frame lies among the layers inside; gives the dependency descriptor that goes along.
+    fn look<'a>(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        (codec, media): (CodecKind, &Media<'a>),
+        picture: &mut Picture,
+        place: Option<Place>,
+    ) -> &'a [u8] {
+        // VP8 and VP9 tell their layers in each payload, without a structure that can be lost.
+        let descriptor = media.descriptor.filter(|_| codec == CodecKind::Av1);
+        if self.scalability.is_none() && descriptor.is_none() && place.is_none() {
+            return &[];
+        }
+        let bytes = media.payload.len();
+        let place = match place {
+            None if descriptor.is_none() && bytes > 0 => {
+                if picture.id.is_none() {
+                    self.scalability = None; // nothing tells its frames apart any more
+                    return &[];
+                }
+                // An encoder that makes no layers any more does not name them.
+                Some(Place::lowest(codec, picture.key, media.marker))
+            }
+            told => told,
+        };
+        let seen = Seen { sequence, timestamp: media.timestamp, bytes, descriptor, place };
+        self.scalability.get_or_insert_default().take(now, &seen, picture);
+        let Some(descriptor @ [_, high, low, ..]) = descriptor else { return &[] };
+        let value = u16::from_be_bytes([*high, *low]);
+        picture.id = Some(Number { at: crate::descriptor::FRAME_NUMBER_AT, value, long: true });
+        descriptor
+    }
+
+    /// Whether a structure was lost since the last call: only a key frame helps.
+    pub(crate) fn takes_broken(&mut self) -> bool {
+        self.scalability.as_mut().is_some_and(|layers| layers.take_broken())
+    }
+
+    /// Whether the layers inside are others since the last call.
+    pub(crate) fn takes_changed(&mut self) -> bool {
+        self.scalability.as_mut().is_some_and(|layers| layers.take_changed())
     }
 }
 
@@ -171,6 +234,8 @@ pub(crate) struct Media<'a> {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) payload: &'a [u8],
+    /// The dependency descriptor in its header.
+    pub(crate) descriptor: Option<&'a [u8]>,
 }
 
 impl Publication {
@@ -198,6 +263,39 @@ impl Publication {
         if self.video() { 90_000 } else { 48_000 }
     }
 
+    /// The layers inside a layer.
+    pub(crate) fn layers(&self, layer: u8) -> Option<&Scalability> {
+        self.layers.get(usize::from(layer))?.scalability.as_deref()
+    }
+
+    /// What a viewer can be given, in the order of [`Self::step`].
+    pub(crate) fn choices(&self) -> Vec<crate::layers::Layer> {
+        self.layers.iter().flat_map(|layer| layer.choices().map(|(_, choice)| choice)).collect()
+    }
+
+    /// The layer and the decode target in it of each of [`Self::choices`].
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (u8, u8)> {
+        let all = (0_u8..).zip(&self.layers);
+        all.flat_map(|(number, layer)| layer.choices().map(move |(target, _)| (number, target)))
+    }
+
+    /// The layer and the decode target in it of one of [`Self::choices`].
+    pub(crate) fn step(&self, choice: u8) -> Option<(u8, u8)> {
+        self.steps().nth(usize::from(choice))
+    }
+
+    /// Which of [`Self::choices`] a layer is; `inside`: the spatial and temporal layer in it.
+    pub(crate) fn choice_of(&self, layer: u8, inside: Option<(u8, u8)>) -> Option<u8> {
+        let of = || (0_u8..).zip(self.steps()).filter(move |(_, (number, _))| *number == layer);
+        let mut all = of();
+        let first = all.next()?;
+        if all.next().is_none() {
+            return Some(first.0); // the whole of it
+        }
+        let layers = self.layers(layer)?;
+        of().find(|(_, (_, target))| inside.is_some() && layers.layer(*target) == inside).map(|(index, _)| index)
+    }
+
     /// Whether this source and this kind of section go together.
     pub(crate) fn fits(source: Source, kind: Kind) -> bool {
         match source {
@@ -217,11 +315,16 @@ impl Publication {
             return None;
         }
         layer.codec = Some(codec);
-        let picture = if video { payload::inspect(codec, media.payload) } else { Picture::default() };
+        let (mut picture, mut descriptor) = (Picture::default(), &[][..]);
+        if video {
+            let place;
+            (picture, place) = payload::inspect(codec, media.payload);
+            descriptor = layer.look(now, sequence, (codec, &media), &mut picture, place);
+        }
         if picture.key {
             layer.height = picture.height.or(layer.height);
             layer.arrivals.forget_before(sequence);
         }
-        layer.cache.keep(now, sequence, media.timestamp, media.marker, picture, media.payload)
+        layer.cache.keep(now, sequence, media.timestamp, media.marker, picture, [media.payload, descriptor])
     }
 }

@@ -38,7 +38,7 @@ impl Redundant {
     pub(crate) fn before(packet: &Kept, cache: &Cache) -> Self {
         let mut found = Self::default();
         for (place, block) in (1..).zip(&mut found.blocks) {
-            let Some((kept, _)) = packet.sequence.checked_sub(place).and_then(|number| cache.get(number)) else {
+            let Some((kept, ..)) = packet.sequence.checked_sub(place).and_then(|number| cache.get(number)) else {
                 break;
             };
             let offset = packet.timestamp.wrapping_sub(kept.timestamp);
@@ -77,7 +77,7 @@ impl Redundant {
         }
         out.push(self.payload_type);
         for place in places.rev() {
-            let (_, payload) = cache.get(source.checked_sub(place as u64)?)?;
+            let (_, payload, _) = cache.get(source.checked_sub(place as u64)?)?;
             (payload.len() == usize::from(self.blocks[place - 1].length)).then(|| out.extend_from_slice(payload))?;
         }
         Some(())
@@ -137,7 +137,8 @@ mod tests {
         let mut kept = None;
         for n in 0..3_u64 {
             let payload = vec![n as u8; 10 + n as usize];
-            kept = cache.keep(Instant::now(), 100 + n, 5_000 + n as u32 * 960, false, Picture::default(), &payload);
+            kept =
+                cache.keep(Instant::now(), 100 + n, 5_000 + n as u32 * 960, false, Picture::default(), [&payload, &[]]);
         }
         let packet = kept.expect("kept");
         let before = Redundant::before(&packet, &cache).limited(2, 111);
@@ -156,8 +157,9 @@ mod tests {
     #[test]
     fn a_gap_ends_what_can_be_carried() {
         let mut cache = Cache::new(8_000, 8_000);
-        let mut keep =
-            |number, time| cache.keep(Instant::now(), number, time, false, Picture::default(), &[7; 20]).expect("kept");
+        let mut keep = |number, time| {
+            cache.keep(Instant::now(), number, time, false, Picture::default(), [&[7; 20], &[]]).expect("kept")
+        };
         keep(1, 960);
         let after_gap = keep(3, 2_880);
         let much_later = keep(4, 60_000);

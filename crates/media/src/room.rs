@@ -2,12 +2,10 @@
 //! trains; called by the engine. Rooms know nothing of each other.
 
 use crate::cache::Kept;
-use crate::command::{Event, Refusal, SlotContent, SlotWish, Sources};
+use crate::command::{Event, Refusal, SlotWish, Sources};
 use crate::connection::{Bound, Connection};
-use crate::demand;
-use crate::layers::{self, Wanted};
 use crate::outbox::{Held, Outbox};
-use crate::publication::{Media, Publication, Viewer};
+use crate::publication::{Media, Publication};
 use crate::red::{self, Redundant};
 use crate::remote::Remote;
 use crate::reports::{self, Clock, ClockOffset, Report};
@@ -16,7 +14,7 @@ use crate::rtcp::{self, Message};
 use crate::rtp::Header;
 use crate::sdp::CodecKind;
 use crate::slab::{Key, Slab};
-use crate::slot::{Coming, Slot};
+use crate::slot::Coming;
 use crate::speaker::Speakers;
 use crate::train::{Departure, HOLD, SEGMENTS_MAX};
 use crate::transport::Input;
@@ -225,6 +223,7 @@ impl Room {
             timestamp: header.timestamp,
             marker: header.marker,
             payload: packet.get(header.payload.clone()).unwrap_or_default(),
+            descriptor: connection.ids.descriptor.and_then(|id| header.extension(packet, id)),
         };
         if rtx {
             // RFC 4588, clause 4; probes are RTX without any payload.
@@ -251,6 +250,8 @@ impl Room {
         if !layer.active {
             (layer.active, self.stale) = (true, true);
         }
+        self.stale |= layer.takes_changed();
+        let broken = layer.takes_broken();
         if publication.source == Source::Microphone {
             let silence = if media.payload.len() >= SPEECH_BYTES { 30 } else { 127 };
             let level = level.map_or(silence, |level| level & 0x7f);
@@ -264,6 +265,9 @@ impl Room {
             self.gather(now, origin, packet, rtx, out);
         } else {
             self.forward(now, origin, &[packet], out);
+        }
+        if broken {
+            self.ask_key_frame(now, origin, Duration::ZERO, out);
         }
     }
 
@@ -318,7 +322,7 @@ impl Room {
                 return;
             }
             let (sequence, timestamp) = (media.sequence.wrapping_sub(back), media.timestamp.wrapping_sub(offset));
-            let earlier = Media { sequence, timestamp, marker: false, payload };
+            let earlier = Media { sequence, timestamp, marker: false, payload, descriptor: None };
             let publication = self.publications.get_mut(bound.publication);
             if let Some(packet) = publication.and_then(|found| found.take(now, bound.layer, kind, earlier)) {
                 self.forward(now, Origin { publication: bound.publication, layer: bound.layer }, &[packet], out);
@@ -369,6 +373,7 @@ impl Room {
         let Some(layer) = publication.layers.get(usize::from(origin.layer)) else { return };
         let Some(codec) = layer.codec else { return };
         let (video, clock_hz, now_us) = (publication.video(), publication.clock_hz(), self.clock.us(now));
+        let layers = layer.scalability.as_deref();
         let before = match packets.first() {
             Some(packet) if !video => Redundant::before(packet, &layer.cache),
             _ => Redundant::default(),
@@ -388,7 +393,7 @@ impl Room {
                     connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
                 }
                 let captured_us = layer.report.map(|report| report.captured_us(packet.timestamp, clock_hz));
-                let coming = Coming { origin, packet, codec, clock_hz, captured_us, now_us, now, before };
+                let coming = Coming { origin, packet, codec, clock_hz, layers, captured_us, now_us, now, before };
                 let Some(queued) = stream.accept(&coming) else { continue };
                 slot.changed |= begins;
                 self.slots_changed |= begins;
@@ -505,152 +510,6 @@ impl Room {
             }
             State::Closed => out.ended(self.key, key),
             _ => {}
-        }
-    }
-
-    /// Decides what each stream of each slot carries. Idempotent; called when anything changed that it depends on.
-    pub(crate) fn assign(&mut self, now: Instant, out: &mut Outbox) {
-        (self.stale, self.slots_changed) = (false, true);
-        for (_, publication) in self.publications.iter_mut() {
-            publication.viewers.clear();
-            publication.demand.gather();
-        }
-        let mut waiting: Vec<Origin> = Vec::new();
-        for (viewer, peer) in self.peers.iter_mut() {
-            if let Some(connection) = &mut peer.connection {
-                assign_sounds(viewer, connection, &mut self.publications, self.speakers.audible());
-                assign_pictures(now, viewer, connection, &mut self.publications, &mut waiting);
-                connection.slots.iter_mut().for_each(|slot| slot.changed = true);
-            }
-        }
-        for origin in waiting {
-            self.ask_key_frame(now, origin, Duration::ZERO, out);
-        }
-        self.tell_demand(now, out);
-    }
-
-    /// What the slots of a peer carry now, as far as that is news.
-    pub(crate) fn slot_news(&mut self, key: Key) -> Vec<SlotContent> {
-        let (peers, publications) = (&mut self.peers, &self.publications);
-        let owner = |origin: Origin| Some(publications.get(origin.publication)?.owner);
-        let Some(connection) = peers.get(key).and_then(|peer| peer.connection.as_ref()) else { return Vec::new() };
-        let heard: Vec<Option<ParticipantId>> = connection
-            .slots
-            .iter()
-            .map(|slot| slot.audio.wanted.and_then(owner).and_then(|owner| Some(peers.get(owner)?.participant)))
-            .collect();
-        let Some(connection) = peers.get_mut(key).and_then(|peer| peer.connection.as_mut()) else { return Vec::new() };
-        connection.slots.iter_mut().zip(heard).filter_map(|(slot, heard)| slot.news(heard)).collect()
-    }
-}
-
-/// The live publication of a participant.
-fn published(publications: &Slab<Publication>, participant: ParticipantId, source: Source) -> Option<Key> {
-    publications
-        .iter()
-        .find(|(_, publication)| {
-            publication.live && publication.source == source && publication.participant == participant
-        })
-        .map(|(key, _)| key)
-}
-
-/// Each audible voice goes into the slot that shows its owner, else into a slot without picture where it stays as long
-/// as it is audible. A slot with a screen carries the screen's sound.
-fn assign_sounds(viewer: Key, connection: &mut Connection, publications: &mut Slab<Publication>, audible: &[Key]) {
-    let mut places: Vec<Option<Key>> = vec![None; connection.slots.len()];
-    let mut placed: Vec<Key> = Vec::new();
-    for (place, slot) in connection.slots.iter().enumerate() {
-        let Some((wish, participant)) = slot.wish.and_then(|wish| Some((wish, wish.participant?))) else { continue };
-        let sound = match wish.source {
-            Source::Screen | Source::ScreenSound => published(publications, participant, Source::ScreenSound),
-            Source::Camera | Source::Microphone => {
-                published(publications, participant, Source::Microphone).filter(|key| audible.contains(key))
-            }
-        };
-        let own = |key: &Key| publications.get(*key).is_some_and(|publication| publication.owner == viewer);
-        if let Some(sound) = sound.filter(|key| !placed.contains(key) && !own(key)) {
-            placed.push(sound);
-            places[place] = Some(sound);
-        }
-    }
-    let others = audible.iter().filter(|key| !placed.contains(key));
-    let mut others: Vec<Key> =
-        others.filter(|key| publications.get(**key).is_some_and(|p| p.owner != viewer)).copied().collect();
-    let extra = |connection: &Connection, place: usize| connection.slots[place].video.is_none();
-    for place in (0..places.len()).filter(|place| extra(connection, *place)) {
-        let kept = connection.slots[place].audio.wanted.map(|origin| origin.publication);
-        if let Some(stays) = kept.and_then(|kept| others.iter().position(|key| *key == kept)) {
-            places[place] = Some(others.remove(stays));
-        }
-    }
-    for place in (0..places.len()).filter(|place| extra(connection, *place)) {
-        if places[place].is_none() {
-            places[place] = others.pop();
-        }
-    }
-    for (place, sound) in places.into_iter().enumerate() {
-        connection.slots[place].audio.want(sound.map(|publication| Origin { publication, layer: 0 }));
-        if let Some(publication) = sound.and_then(|key| publications.get_mut(key)) {
-            publication.viewers.push(Viewer { peer: viewer, slot: place as u8 });
-        }
-    }
-}
-
-/// Each wished picture in the layer that fits tile and path.
-fn assign_pictures(
-    now: Instant,
-    viewer: Key,
-    connection: &mut Connection,
-    publications: &mut Slab<Publication>,
-    waiting: &mut Vec<Origin>,
-) {
-    let shown = |wish: &SlotWish| -> Option<Key> {
-        let source = match wish.source {
-            Source::Screen | Source::ScreenSound => Source::Screen,
-            Source::Camera | Source::Microphone => Source::Camera,
-        };
-        published(publications, wish.participant?, source).filter(|_| wish.height_px > 0)
-    };
-    let keys: Vec<Option<Key>> = connection.slots.iter().map(|slot| slot.wish.as_ref().and_then(shown)).collect();
-    let wanted: Vec<Wanted> = connection
-        .slots
-        .iter()
-        .zip(&keys)
-        .map(|(slot, key)| {
-            let publication = key.and_then(|key| publications.get(key));
-            let layers = publication.map(|p| p.layers.iter().map(crate::publication::Layer::choice).collect());
-            Wanted { layers: layers.unwrap_or_default(), height_px: slot.wish.map_or(0, |wish| wish.height_px) }
-        })
-        .collect();
-    let is_current = |slot: &Slot, key: &Option<Key>| {
-        let origin = slot.video.as_ref()?.wanted?;
-        (Some(origin.publication) == *key).then_some(origin.layer)
-    };
-    let current: Vec<Option<u8>> =
-        connection.slots.iter().zip(&keys).map(|(slot, key)| is_current(slot, key)).collect();
-    let limit = connection.limit(now);
-    connection.allowance.observe(now, limit);
-    let all = demand::note(connection, &keys, &wanted, publications);
-    let chosen = layers::keep_or_choose(&wanted, &current, connection.allowance.now(), connection.allowance.steady());
-    connection.wanted_bps = layers::need(&all, &layers::choose(&all, None));
-    for (place, (key, layer)) in keys.into_iter().zip(chosen).enumerate() {
-        let Some(stream) = connection.slots[place].video.as_mut() else { continue };
-        let comes = wanted[place].layers.iter().any(|layer| layer.active);
-        let (Some(publication), true) = (key, layer.is_some() || !comes) else {
-            // Nobody is to be seen there, or the path does not carry it; what waits of it must not be in the way.
-            stream.want(None);
-            connection.train.drop_pictures(stream.ssrc).into_iter().for_each(|first| stream.cut(first));
-            continue;
-        };
-        // Nothing came yet: wait for the first layer that does.
-        let Some(layer) = layer else { continue };
-        let origin = Origin { publication, layer };
-        stream.want(Some(origin));
-        if stream.waits() {
-            waiting.push(origin);
-        }
-        if let Some(publication) = publications.get_mut(publication) {
-            publication.viewers.push(Viewer { peer: viewer, slot: place as u8 });
         }
     }
 }

@@ -99,6 +99,8 @@ impl Header {
 pub(crate) const FIXED_BYTES: usize = 12;
 /// Bytes of our own extension block on all that we send: one word with the one extension of [`Stamp`].
 pub(crate) const EXTENSIONS_BYTES: usize = 8;
+/// Longer elements need the two-byte form (RFC 8285, clause 4.3).
+const ONE_BYTE_FORM_MAX: usize = 16;
 
 /// The header extension that a stream of ours carries, with its id on the connection: what the viewer estimates by, or
 /// we by the viewer's feedback. Both fill one word, so that sizes do not depend on it.
@@ -112,7 +114,7 @@ pub(crate) enum Stamp {
 
 /// The header of a packet that we send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct Outgoing<'a> {
     pub(crate) marker: bool,
     pub(crate) padded: bool,
     pub(crate) payload_type: u8,
@@ -121,22 +123,67 @@ pub(crate) struct Outgoing {
     pub(crate) ssrc: u32,
     /// The extension and its value; without it, no block.
     pub(crate) stamp: Option<(Stamp, u32)>,
+    /// The id of the dependency descriptor, its content, and the frame number that it shall have.
+    pub(crate) descriptor: Option<(u8, &'a [u8], u16)>,
 }
 
-impl Outgoing {
-    /// How long [`Self::write`] will be.
-    pub(crate) fn size(stamped: bool) -> usize {
-        FIXED_BYTES + if stamped { EXTENSIONS_BYTES } else { 0 }
+impl Outgoing<'_> {
+    /// How long [`Self::write`] will be; `descriptor`: the length of its content.
+    pub(crate) fn size(stamped: bool, descriptor: Option<usize>) -> usize {
+        match descriptor {
+            None => FIXED_BYTES + if stamped { EXTENSIONS_BYTES } else { 0 },
+            Some(length) => {
+                let head = if length > ONE_BYTE_FORM_MAX { 2 } else { 1 };
+                // Room for the longer stamp, whichever it is.
+                let stamp = if stamped { head + 3 } else { 0 };
+                FIXED_BYTES + 4 + (stamp + head + length).next_multiple_of(4)
+            }
+        }
+    }
+
+    /// Appends the block of a packet that has a dependency descriptor.
+    fn write_block(&self, out: &mut Vec<u8>, (id, content, frame): (u8, &[u8], u16)) {
+        let two_byte = content.len() > ONE_BYTE_FORM_MAX;
+        let size = Self::size(self.stamp.is_some(), Some(content.len())) - FIXED_BYTES;
+        let words = ((size / 4 - 1) as u16).to_be_bytes();
+        let end = out.len() + size;
+        out.extend_from_slice(if two_byte { &[0x10, 0x00] } else { &[0xbe, 0xde] });
+        out.extend_from_slice(&words);
+        let mut element = |id: u8, content: &[u8]| {
+            let length = content.len() as u8;
+            if two_byte {
+                out.extend_from_slice(&[id, length]);
+            } else {
+                out.push(id << 4 | length.wrapping_sub(1) & 0x0f);
+            }
+            out.extend_from_slice(content);
+        };
+        if let Some((stamp, value)) = self.stamp {
+            let value = value.to_be_bytes();
+            match stamp {
+                Stamp::SendTime(id) => element(id, &value[1..]),
+                Stamp::TransportCc(id) => element(id, &value[2..]),
+            }
+        }
+        element(id, content);
+        let number = out.len() - content.len() + usize::from(crate::descriptor::FRAME_NUMBER_AT);
+        if let Some(number) = out.get_mut(number..number + 2) {
+            number.copy_from_slice(&frame.to_be_bytes());
+        }
+        out.resize(end, 0);
     }
 
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(self.stamp.is_some()) << 4;
+        let extended = self.stamp.is_some() || self.descriptor.is_some();
+        let first = 0x80 | u8::from(self.padded) << 5 | u8::from(extended) << 4;
         out.extend_from_slice(&[first, u8::from(self.marker) << 7 | self.payload_type & 0x7f]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.timestamp.to_be_bytes());
         out.extend_from_slice(&self.ssrc.to_be_bytes());
-        if let Some((stamp, value)) = self.stamp {
+        if let Some(descriptor) = self.descriptor {
+            self.write_block(out, descriptor);
+        } else if let Some((stamp, value)) = self.stamp {
             let [_, high, middle, low] = value.to_be_bytes();
             let element = match stamp {
                 Stamp::SendTime(id) => [id << 4 | 2, high, middle, low],
@@ -164,9 +211,10 @@ mod tests {
             timestamp: 7,
             ssrc: 9,
             stamp: Some((Stamp::SendTime(3), 0x01_02_03)),
+            descriptor: None,
         };
         header.write(&mut out);
-        assert_eq!(out.len(), Outgoing::size(true));
+        assert_eq!(out.len(), Outgoing::size(true, None));
         out.extend([1, 2, 3, 0, 0, 3]);
         let read = Header::parse(&out).expect("valid");
         assert_eq!(
@@ -178,8 +226,37 @@ mod tests {
         assert_eq!(&out[read.payload], &[1, 2, 3]);
         let mut out = Vec::new();
         Outgoing { padded: false, stamp: Some((Stamp::TransportCc(5), 0xfffe)), ..header }.write(&mut out);
-        assert_eq!(out.len(), Outgoing::size(true));
+        assert_eq!(out.len(), Outgoing::size(true, None));
         assert_eq!(Header::parse(&out).expect("valid").extension(&out, 5), Some(&[0xff, 0xfe][..]));
+    }
+
+    #[test]
+    fn a_descriptor_of_any_length_goes_along() {
+        let content: Vec<u8> = (0..=254).collect();
+        let (time, number) = (Stamp::SendTime(3), Stamp::TransportCc(3));
+        let stamps = |length| [None, Some((time, 0x01_02_03)), Some((number, 0x02_03))].map(|stamp| (stamp, length));
+        for (stamp, length) in (3..255).flat_map(stamps) {
+            let mut out = Vec::new();
+            let descriptor = Some((12, &content[..length], 0x0102));
+            Outgoing {
+                marker: false,
+                padded: false,
+                payload_type: 45,
+                sequence: 1,
+                timestamp: 2,
+                ssrc: 3,
+                stamp,
+                descriptor,
+            }
+            .write(&mut out);
+            assert_eq!(out.len(), Outgoing::size(stamp.is_some(), Some(length)));
+            out.push(42);
+            let read = Header::parse(&out).expect("valid");
+            assert_eq!(read.extension(&out, 12), Some(&content[..length]));
+            let expected: Option<&[u8]> = stamp.map(|(stamp, _)| if stamp == time { &[1, 2, 3][..] } else { &[2, 3] });
+            assert_eq!(read.extension(&out, 3), expected);
+            assert_eq!(&out[read.payload], &[42]);
+        }
     }
 
     #[test]

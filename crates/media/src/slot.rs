@@ -9,7 +9,9 @@ use crate::reports::Clock;
 use crate::rewrite::{Origin, Rewriter};
 use crate::rtcp;
 use crate::rtp::Stamp;
+use crate::scalability::Scalability;
 use crate::sdp::{CodecKind, Extension, PlannedSection};
+use crate::selector::{Selector, Verdict};
 use crate::slab::Slab;
 use crate::train::Queued;
 use model::source::Source;
@@ -33,12 +35,18 @@ pub(crate) struct Stream {
     pub(crate) rtx_ssrc: u32,
     pub(crate) section: PlannedSection,
     pub(crate) stamp: Option<Stamp>,
+    /// The id of the dependency descriptor.
+    descriptor: Option<u8>,
     video: bool,
     pub(crate) rewriter: Rewriter,
     /// What it shall carry.
     pub(crate) wanted: Option<Origin>,
     /// What it carries.
     pub(crate) current: Option<Origin>,
+    /// What of it, where it has layers inside.
+    selector: Option<Box<Selector>>,
+    /// From which of its packets on the selector decides.
+    layered: Option<u64>,
     /// Sounds that each packet carries once more.
     pub(crate) redundancy: u8,
     /// Packets of it were dropped before they left: it goes on at the next key frame.
@@ -65,6 +73,8 @@ pub(crate) struct Coming<'a> {
     pub(crate) packet: &'a Kept,
     pub(crate) codec: CodecKind,
     pub(crate) clock_hz: u32,
+    /// The layers inside the origin.
+    pub(crate) layers: Option<&'a Scalability>,
     /// When it was captured, on the server's clock, once that is known.
     pub(crate) captured_us: Option<i64>,
     pub(crate) now_us: i64,
@@ -86,6 +96,7 @@ impl Stream {
             ssrc,
             rtx_ssrc,
             stamp: stamp(&section),
+            descriptor: section.extension(Extension::DependencyDescriptor).filter(|id| *id < 15),
             redundancy: 0,
             cut: false,
             section,
@@ -94,6 +105,8 @@ impl Stream {
             rewriter: Rewriter::new((random as u16) & 0x7fff, (random >> 16) as u32),
             wanted: None,
             current: None,
+            selector: None,
+            layered: None,
             captured_us: None,
             sent_us: 0,
             packets: 0,
@@ -110,6 +123,7 @@ impl Stream {
     /// Takes what a further offer says about this stream.
     pub(crate) fn renegotiate(&mut self, section: PlannedSection) {
         self.stamp = stamp(&section);
+        self.descriptor = section.extension(Extension::DependencyDescriptor).filter(|id| *id < 15);
         self.section = section;
     }
 
@@ -121,17 +135,40 @@ impl Stream {
         self.wanted = origin;
     }
 
+    /// Says which decode target of its origin it shall carry.
+    pub(crate) fn want_target(&mut self, target: u8, layers: Option<&Scalability>) {
+        if let Some(layers) = layers {
+            let layer = layers.layer(target).unwrap_or_default();
+            self.selector.get_or_insert_with(|| Box::new(Selector::new())).want(target, layer);
+        }
+    }
+
+    /// The spatial and temporal layer that it shall carry of an origin with layers inside.
+    pub(crate) fn wanted_layer(&self) -> Option<(u8, u8)> {
+        self.selector.as_ref().map(|selector| selector.wanted_layer())
+    }
+
     /// Whether it waits for a key frame of what it shall carry.
-    pub(crate) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self, publications: &Slab<Publication>) -> bool {
+        let Some(wanted) = self.wanted.filter(|_| self.video) else { return false };
+        if self.starts_anew() {
+            return true;
+        }
+        let layers = publications.get(wanted.publication).and_then(|publication| publication.layers(wanted.layer));
+        layers.zip(self.selector.as_ref()).is_some_and(|(layers, selector)| selector.waits(layers))
+    }
+
+    /// Whether what it shall carry is another origin than what it carries, or goes on only after a cut.
+    fn starts_anew(&self) -> bool {
         self.video && self.wanted.is_some() && (self.wanted != self.current || self.cut)
     }
 
     /// Whether this packet is the key frame with which it takes up what it shall carry.
     pub(crate) fn begins(&self, origin: Origin, packet: &Kept) -> bool {
-        self.waits() && self.wanted == Some(origin) && packet.picture.key
+        self.starts_anew() && self.wanted == Some(origin) && packet.picture.key
     }
 
-    /// Its packets from this number on were dropped before they left. `goes_on`: with another origin at once.
+    /// Its packets from this number on were dropped before they left.
     pub(crate) fn cut(&mut self, first: u16) {
         self.rewriter.rewind(first);
         self.cut = true;
@@ -149,6 +186,7 @@ impl Stream {
             self.switches += u32::from(self.current.is_some());
             (self.current, self.cut) = (Some(origin), false);
             self.reported_at = None; // the clock mapping has changed: tell it at once
+            self.layered = None;
         }
         let codec = self.section.codec_of(coming.codec)?;
         let (usual, red) = (codec.payload_type, codec.red);
@@ -157,14 +195,58 @@ impl Stream {
         let again = coming.before.limited(if red.is_some() { blocks } else { 0 }, usual);
         let payload_type = red.filter(|_| !again.is_empty()).unwrap_or(usual);
         let newest = self.rewriter.last_timestamp();
-        let numbers = self.rewriter.rewrite(packet)?;
+        let (numbers, marker) = match self.select(coming.layers, packet) {
+            Some((omitted, marker)) => (self.rewriter.rewrite(packet, omitted)?, marker),
+            None => {
+                let numbers = self.rewriter.omit(packet)?;
+                return Some(self.filler(coming.now, origin, packet, numbers, payload_type));
+            }
+        };
         if newest.is_none_or(|newest| (numbers.timestamp.wrapping_sub(newest) as i32) >= 0) {
             self.captured_us = coming.captured_us;
             self.sent_us = coming.now_us;
         }
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.length.into());
-        Some(Queued {
+        Some(Queued { marker, again, ..self.queued(coming.now, origin, packet, numbers, payload_type) })
+    }
+
+    /// Whether a packet is forwarded: how many pictures were left out before it, and its marker. Inside a stream with
+    /// layers the last packet of the highest forwarded spatial layer has the marker.
+    fn select(&mut self, layers: Option<&Scalability>, packet: &Kept) -> Option<(u16, bool)> {
+        let Some(layers) = layers else {
+            self.layered = None;
+            return Some((0, packet.marker));
+        };
+        let frame = layers.frame(packet.picture.frame);
+        if self.layered.is_none() {
+            // The stream had no layers so far; what is known of them begins with a key frame.
+            let Some(frame) = frame.filter(|_| packet.picture.key) else { return Some((0, packet.marker)) };
+            self.selector.get_or_insert_with(|| Box::new(Selector::new())).start(layers, frame);
+            self.layered = Some(packet.sequence);
+        }
+        Self::selected(self.selector.as_mut()?.decide(layers, frame?), layers, packet)
+    }
+
+    fn selected(verdict: Verdict, layers: &Scalability, packet: &Kept) -> Option<(u16, bool)> {
+        match verdict {
+            Verdict::Omit => None,
+            Verdict::Forward { omitted, last } => {
+                let omitted = if layers.closes_ids() { omitted } else { 0 };
+                Some((omitted, packet.marker || packet.picture.end && last))
+            }
+        }
+    }
+
+    fn queued(
+        &self,
+        now: Instant,
+        origin: Origin,
+        packet: &Kept,
+        numbers: crate::rewrite::Numbers,
+        payload_type: u8,
+    ) -> Queued {
+        Queued {
             origin,
             source: packet.sequence,
             numbers,
@@ -172,11 +254,30 @@ impl Stream {
             payload_type,
             marker: packet.marker,
             stamp: self.stamp,
+            descriptor: self
+                .descriptor
+                .filter(|_| packet.picture.descriptor > 0)
+                .map(|id| (id, packet.picture.descriptor)),
             length: packet.length,
-            since: coming.now,
+            since: now,
+            late: numbers.sequence != self.rewriter.newest(),
             original: None,
-            again,
-        })
+            again: Redundant::default(),
+            empty: false,
+        }
+    }
+
+    /// An empty packet in the place of one that turned out to be none for this viewer.
+    fn filler(
+        &self,
+        now: Instant,
+        origin: Origin,
+        packet: &Kept,
+        numbers: crate::rewrite::Numbers,
+        payload_type: u8,
+    ) -> Queued {
+        let queued = self.queued(now, origin, packet, numbers, payload_type);
+        Queued { marker: false, descriptor: None, length: 0, empty: true, ..queued }
     }
 
     /// How many packets were sent since the last call: what a receiver report is about.
@@ -225,9 +326,24 @@ impl Stream {
         }
         let (origin, source) = self.rewriter.find(sequence)?;
         let layer = publications.get(origin.publication)?.layers.get(usize::from(origin.layer))?;
-        let payload_type = self.section.codec_of(layer.codec?)?.rtx?;
-        let (packet, _) = layer.cache.get(source)?;
-        let numbers = self.rewriter.again(origin, sequence, packet)?;
+        let codec = self.section.codec_of(layer.codec?)?;
+        let (media_type, payload_type) = (codec.payload_type, codec.rtx?);
+        let (packet, ..) = layer.cache.get(source)?;
+        let selected = match (layer.scalability.as_deref(), &self.selector) {
+            (Some(layers), Some(selector))
+                if self.current == Some(origin) && self.layered.is_some_and(|from| source >= from) =>
+            {
+                let frame = layers.frame(packet.picture.frame);
+                // Without a frame it never was one for anybody; one that is not remembered is of no use any more.
+                let verdict = frame.map_or(Some(Verdict::Omit), |frame| selector.verdict(frame))?;
+                Self::selected(verdict, layers, packet)
+            }
+            // From before it began: how many pictures were left out then is forgotten.
+            (Some(layers), _) if layers.closes_ids() => return None,
+            _ => Some((0, packet.marker)),
+        };
+        let (omitted, marker) = selected.unwrap_or_default();
+        let numbers = self.rewriter.again(origin, sequence, packet, omitted)?;
         let (tokens, at) = &mut self.again;
         let elapsed = at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         (*tokens, *at) = ((*tokens + elapsed * AGAIN_PER_SECOND).min(AGAIN_BURST), Some(now));
@@ -235,21 +351,13 @@ impl Stream {
             return None;
         }
         *tokens -= 1.0;
+        if selected.is_none() {
+            return Some(self.filler(now, origin, packet, numbers, media_type));
+        }
         self.resent[usize::from(sequence) % RESENT] = Some((sequence, now));
-        let rtx = self.next_rtx();
-        Some(Queued {
-            origin,
-            source,
-            numbers: crate::rewrite::Numbers { sequence: rtx, ..numbers },
-            ssrc: self.rtx_ssrc,
-            payload_type,
-            marker: packet.marker,
-            stamp: self.stamp,
-            length: packet.length,
-            since: now,
-            original: Some(sequence),
-            again: Redundant::default(),
-        })
+        let numbers = crate::rewrite::Numbers { sequence: self.next_rtx(), ..numbers };
+        let (ssrc, original) = (self.rtx_ssrc, Some(sequence));
+        Some(Queued { ssrc, marker, original, ..self.queued(now, origin, packet, numbers, payload_type) })
     }
 
     /// Appends a sender report when it is time for one and the origin's clock is known. True: it did.

@@ -109,7 +109,8 @@ impl Room {
             let simulcast = publication.layers.len() > 1;
             for layer in &mut publication.layers {
                 let new_figure = layer.meter.tick(now) && simulcast;
-                self.stale |= layer.falls_silent(now) || new_figure;
+                let inside = layer.scalability.as_mut().is_some_and(|layers| layers.tick(now));
+                self.stale |= layer.falls_silent(now) || new_figure || inside;
             }
         }
     }
@@ -170,7 +171,7 @@ impl Room {
         for slot in &mut connection.slots {
             for stream in slot.streams_mut() {
                 stream.report(now, &self.clock, &self.publications, &mut reports);
-                waiting.extend(stream.wanted.filter(|_| stream.waits()));
+                waiting.extend(stream.wanted.filter(|_| stream.waits(&self.publications)));
             }
         }
         for report in reports.chunks(rtcp::SENDER_REPORT_BYTES) {

@@ -33,11 +33,17 @@ pub(crate) struct Queued {
     pub(crate) marker: bool,
     /// Its header extension.
     pub(crate) stamp: Option<Stamp>,
+    /// The id and size of the dependency descriptor that goes along.
+    pub(crate) descriptor: Option<(u8, u8)>,
     pub(crate) length: u16,
     /// Since when it waits.
     pub(crate) since: Instant,
     /// In RTX packets the original sequence number (RFC 4588, clause 4).
     pub(crate) original: Option<u16>,
+    /// Its number was kept for it before numbers that were given already: it leaves out of order.
+    pub(crate) late: bool,
+    /// Nothing but a header and padding.
+    pub(crate) empty: bool,
     /// Sounds before this one that it carries once more.
     pub(crate) again: Redundant,
 }
@@ -45,8 +51,9 @@ pub(crate) struct Queued {
 impl Queued {
     /// Its size before sealing.
     pub(crate) fn size(&self) -> usize {
-        Outgoing::size(self.stamp.is_some())
+        Outgoing::size(self.stamp.is_some(), self.descriptor.map(|(_, size)| size.into()))
             + usize::from(self.length)
+            + usize::from(self.empty)
             + if self.original.is_some() { 2 } else { 0 }
             + self.again.size()
     }
@@ -129,13 +136,17 @@ impl Train {
         self.video.iter().any(|packet| packet.ssrc == ssrc && packet.numbers.sequence == sequence)
     }
 
-    /// Takes out the pictures of a stream that wait; tells the first of their sequence numbers, none of which was used.
+    /// Takes out the pictures of a stream that wait; tells the first of their sequence numbers: none from it on was used.
+    /// Late packets before it stay, since numbers after theirs have left already.
     pub(crate) fn drop_pictures(&mut self, ssrc: u32) -> Option<u16> {
-        let first = self.video.iter().find(|packet| packet.ssrc == ssrc).map(|packet| packet.numbers.sequence);
-        if first.is_some() {
-            self.video.retain(|packet| packet.ssrc != ssrc);
-        }
-        first
+        let place = self.video.iter().position(|packet| packet.ssrc == ssrc && !packet.late)?;
+        let first = self.video[place].numbers.sequence;
+        let mut at = 0;
+        self.video.retain(|packet| {
+            at += 1;
+            packet.ssrc != ssrc || at <= place
+        });
+        Some(first)
     }
 
     /// Takes the next train out into `segments`; all but its last are to be padded to the returned size. `room`: bytes
@@ -196,9 +207,24 @@ mod tests {
         let numbers = Numbers { sequence: number, timestamp: 0, picture: 0, tl0: 0 };
         let origin = Origin { publication, layer: 0 };
         let (ssrc, payload_type, source, stamp) = (1, 96, number.into(), Some(Stamp::SendTime(3)));
-        let (since, original) = (Instant::now(), None);
-        let again = Redundant::default();
-        Queued { origin, source, numbers, ssrc, payload_type, marker, stamp, length, since, original, again }
+        let (since, original, late, empty) = (Instant::now(), None, false, false);
+        let (again, descriptor) = (Redundant::default(), None);
+        Queued {
+            origin,
+            source,
+            numbers,
+            ssrc,
+            payload_type,
+            marker,
+            stamp,
+            descriptor,
+            length,
+            since,
+            original,
+            late,
+            empty,
+            again,
+        }
     }
 
     fn trains(train: &mut Train) -> Vec<Vec<u16>> {
@@ -272,6 +298,18 @@ mod tests {
         assert_eq!(train.drop_pictures(1), None);
         assert_eq!(next(&mut train, ALL), None);
         assert_eq!(train.held_until(), None);
+        assert!(!train.has_pictures() && train.waits_since().is_none());
+    }
+
+    #[test]
+    fn a_late_packet_stays_since_numbers_after_its_own_have_left() {
+        let (now, mut train) = (Instant::now(), Train::new());
+        train.push(now, Queued { late: true, ..packet(3, 100, false) }, true);
+        assert_eq!(train.drop_pictures(1), None);
+        train.push(now, packet(9, 101, false), true);
+        train.push(now, Queued { late: true, ..packet(8, 102, false) }, true);
+        assert_eq!(train.drop_pictures(1), Some(9));
+        assert_eq!(trains(&mut train), [vec![100]]);
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 mod common;
 
 use common::meeting::Meeting;
+use common::scalable::{Encoder, MODES};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,6 +31,14 @@ fn forward(meeting: &mut Meeting, from: SocketAddr, datagrams: &mut [Vec<u8>]) -
     packets + meeting.sent()
 }
 
+/// What the tick has to do is done before each round, so that none falls into one.
+fn tick(meeting: &mut Meeting) {
+    meeting.now += REST;
+    meeting.engine.handle_timeout(meeting.now);
+    meeting.sent();
+    while meeting.engine.poll_event().is_some() {}
+}
+
 #[test]
 fn a_forwarded_packet_allocates_nothing() {
     let mut meeting = Meeting::new();
@@ -39,13 +48,6 @@ fn a_forwarded_packet_allocates_nothing() {
         meeting.wish(viewer, 0, Some(publisher), 360);
     }
     let from = meeting.clients[publisher].peer.address;
-    // What the tick has to do is done before each round, so that none falls into one.
-    let tick = |meeting: &mut Meeting| {
-        meeting.now += REST;
-        meeting.engine.handle_timeout(meeting.now);
-        meeting.sent();
-        while meeting.engine.poll_event().is_some() {}
-    };
     meeting.now += HELD + REST;
     meeting.engine.handle_timeout(meeting.now);
     meeting.now += HELD;
@@ -63,4 +65,36 @@ fn a_forwarded_packet_allocates_nothing() {
     }
     assert_eq!(allocated, 0, "for {forwarded} packets");
     assert!(allocation_counter::measure(|| drop(std::hint::black_box(vec![1]))).count_total > 0, "nothing is counted");
+}
+
+/// Key pictures with their structures, layers that are left out, numbers that are closed up.
+#[test]
+fn a_packet_of_a_layered_stream_allocates_nothing() {
+    let mut meeting = Meeting::new();
+    meeting.codec = "AV1";
+    let publisher = meeting.join(1, false);
+    for place in 0..VIEWERS {
+        let viewer = meeting.join(1, false);
+        meeting.wish(viewer, 0, Some(publisher), [180, 360, 720][place % 3]);
+    }
+    let from = meeting.clients[publisher].peer.address;
+    meeting.now += HELD + REST;
+    meeting.engine.handle_timeout(meeting.now);
+    meeting.now += HELD;
+    let mut encoder = Encoder::new(MODES[3], 65_000, 0);
+    let (mut sequence, mut forwarded, mut allocated) = (65_000, 0, 0);
+    for n in 0..WARM_UP + MEASURED {
+        tick(&mut meeting);
+        let frames = encoder.picture(n.is_multiple_of(50));
+        let mut datagrams = meeting.sealed_layers(publisher, &frames, &mut sequence);
+        let mut packets = 0;
+        let counted = allocation_counter::measure(|| packets = forward(&mut meeting, from, &mut datagrams));
+        if n >= WARM_UP {
+            assert!(packets >= VIEWERS * 2, "round {n}: {packets}");
+            forwarded += packets;
+            allocated += counted.count_total;
+        }
+    }
+    assert!(forwarded < VIEWERS * MEASURED as usize * 3, "{forwarded}: nothing was left out");
+    assert_eq!(allocated, 0, "for {forwarded} packets");
 }

@@ -2,6 +2,7 @@
 //! delay and seeded loss between them. No I/O; a test sends packets, lets time pass and looks at what arrived.
 
 use super::peer::{Options, Peer};
+use super::scalable::Frame;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use werkraum_media::command::{Command, Event, Offer, Publish, Reply, SlotSections, SlotWish, Sources};
@@ -27,6 +28,8 @@ pub struct Received {
     pub sequence: u16,
     pub timestamp: u32,
     pub ssrc: u32,
+    /// The dependency descriptor; empty without one.
+    pub descriptor: Vec<u8>,
     pub payload: Vec<u8>,
 }
 
@@ -60,6 +63,8 @@ pub struct Meeting {
     pub events: Vec<Event>,
     /// Lost of 1,000 RTP and RTCP datagrams, to and from the server.
     pub loss: (u32, u32),
+    /// The one video codec of whoever joins from now on.
+    pub codec: &'static str,
     random: u64,
     wire: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
 }
@@ -75,7 +80,7 @@ impl Meeting {
         let engine = Engine::new(now, Config { addresses: vec![server().into()], identity }, [7; 32]);
         let room = RoomId::from_random([1; 16]);
         let (clients, events, wire) = (Vec::new(), Vec::new(), Vec::new());
-        Self { engine, now, room, clients, events, loss: (0, 0), random: 1, wire }
+        Self { engine, now, room, clients, events, loss: (0, 0), codec: "VP8", random: 1, wire }
     }
 
     pub fn random(&mut self) -> u32 {
@@ -99,7 +104,8 @@ impl Meeting {
         for source in [Source::Microphone, Source::Camera] {
             self.command(Command::SetOn { room, participant, source, on: true });
         }
-        let offer = offer(&peer, pairs, simulcast);
+        let mut offer = offer(&peer, pairs, simulcast);
+        offer.sdp = offer.sdp.replace("VP8/90000", &format!("{}/90000", self.codec));
         let Reply::Answer(answer) = self.command(Command::Offer { room, participant, offer }) else { panic!("answer") };
         let value = |key: &str| {
             let line = answer.lines().find_map(|line| line.strip_prefix(key)).expect("in the answer");
@@ -291,6 +297,35 @@ impl Meeting {
         datagrams
     }
 
+    /// Frames of layers inside one stream of AV1, of two packets each, sealed but not sent.
+    pub fn sealed_layers(&mut self, who: usize, frames: &[Frame], sequence: &mut u16) -> Vec<Vec<u8>> {
+        let client = &mut self.clients[who];
+        let mut datagrams = Vec::new();
+        for (place, frame) in frames.iter().enumerate() {
+            for part in 0..2 {
+                *sequence = sequence.wrapping_add(1);
+                client.transport_number = client.transport_number.wrapping_add(1);
+                let descriptor = frame.descriptor(part == 0, part == 1, false, None);
+                let mut block = vec![3, 2];
+                block.extend(client.transport_number.to_be_bytes());
+                block.extend([4, 1, b'1', 12, descriptor.len() as u8]);
+                block.extend(descriptor);
+                block.resize(block.len().next_multiple_of(4), 0);
+                let marker = part == 1 && place + 1 == frames.len();
+                let mut packet = vec![0x90, u8::from(marker) << 7 | VP8];
+                packet.extend(sequence.to_be_bytes());
+                packet.extend(((frame.picture * 3_000) as u32).to_be_bytes());
+                packet.extend(CAMERA.to_be_bytes());
+                packet.extend([0x10, 0x00, 0, (block.len() / 4) as u8]);
+                packet.extend(block);
+                packet.resize(1_000, 0x10);
+                let outbound = client.peer.outbound.as_mut().expect("connected");
+                datagrams.push(outbound.encrypt_rtp(&packet).expect("sealed").to_vec());
+            }
+        }
+        datagrams
+    }
+
     /// Lets what the engine has to send go nowhere, and counts its packets.
     pub fn sent(&mut self) -> usize {
         let mut packets = 0;
@@ -358,9 +393,10 @@ impl Client {
             return;
         }
         let packet = inbound.decrypt_rtp(datagram).expect("opened");
-        let mut at = 12;
+        let (mut at, mut descriptor) = (12, Vec::new());
         if packet[0] & 0x10 != 0 {
             at += 4 + 4 * usize::from(u16::from_be_bytes([packet[14], packet[15]]));
+            descriptor = extension(&packet[16..at], packet[12] == 0x10, 12).to_vec();
         }
         let end =
             if packet[0] & 0x20 != 0 { packet.len() - usize::from(packet[packet.len() - 1]) } else { packet.len() };
@@ -372,9 +408,30 @@ impl Client {
             sequence: u16::from_be_bytes([packet[2], packet[3]]),
             timestamp: word(4),
             ssrc: word(8),
+            descriptor,
             payload: packet[at..end].to_vec(),
         });
     }
+}
+
+/// The element of an extension block with this id; nothing when there is none.
+fn extension(block: &[u8], two_byte: bool, wanted: u8) -> &[u8] {
+    let mut rest = block;
+    while let [first, after @ ..] = rest {
+        let (id, length, after) = match (*first, two_byte) {
+            (0, _) => {
+                rest = after;
+                continue;
+            }
+            (id, true) => (id, usize::from(after[0]), &after[1..]),
+            (both, false) => (both >> 4, usize::from(both & 15) + 1, after),
+        };
+        if id == wanted {
+            return &after[..length];
+        }
+        rest = &after[length..];
+    }
+    &[]
 }
 
 pub fn offer(peer: &Peer, pairs: usize, simulcast: bool) -> Offer {
@@ -399,7 +456,8 @@ pub fn offer(peer: &Peer, pairs: usize, simulcast: bool) -> Offer {
             description.fingerprint
         );
         sdp += if video {
-            "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+            "a=extmap:12 https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n\
+             a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
              a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
              a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 transport-cc\r\n\
              a=rtcp-fb:96 goog-remb\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"

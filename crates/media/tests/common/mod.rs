@@ -6,4 +6,5 @@
 
 pub mod meeting;
 pub mod peer;
+pub mod scalable;
 pub mod sim;
