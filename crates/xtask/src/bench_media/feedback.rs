@@ -229,9 +229,7 @@ pub(crate) enum Told {
 
 /// Reads a compound.
 pub(crate) fn read(mut compound: &[u8], mut tell: impl FnMut(Told)) {
-    let word = |bytes: &[u8], at: usize| {
-        Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-    };
+    let word = |bytes: &[u8], at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     while let [first, kind, high, low, ..] = *compound {
         let size = 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
         let Some((message, rest)) = compound.split_at_checked(size) else { return };

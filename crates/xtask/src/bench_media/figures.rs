@@ -74,8 +74,7 @@ impl Figures {
     fn table(&self) -> String {
         let mut out = "| figure | median | lowest | highest |\n|---|---:|---:|---:|\n".to_owned();
         for Figure { name, value, range } in &self.all {
-            let (low, high) =
-                range.map_or((String::new(), String::new()), |(low, high)| (shown(low), shown(high)));
+            let (low, high) = range.map_or((String::new(), String::new()), |(low, high)| (shown(low), shown(high)));
             let _ = writeln!(out, "| `{name}` | {} | {low} | {high} |", shown(*value));
         }
         out
@@ -108,7 +107,8 @@ fn said_by(command: &str, arguments: &[&str]) -> String {
 
 fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("CPU", |(_, m)| m);
+    let model =
+        cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("CPU", |(_, m)| m);
     format!("{model}, {} cores, Linux {}", cores(), said_by("uname", &["-r"]))
 }
 

@@ -159,8 +159,7 @@ impl Floor {
                 self.out.extend_from_slice(tag.map_err(|_| anyhow!("sealing"))?.as_ref());
             }
             let segment_size = (to > from + 1).then_some(HEADER_BYTES + size + TAG_BYTES);
-            let train =
-                Transmit { destination: viewer.to, ecn: None, contents: &self.out, segment_size, src_ip: None };
+            let train = Transmit { destination: viewer.to, ecn: None, contents: &self.out, segment_size, src_ip: None };
             // A full buffer is loss; the receiver counts what came.
             let _ = self.state.try_send(UdpSockRef::from(&self.socket), &train);
             self.cost.packets += (to - from) as u64;

@@ -215,7 +215,13 @@ impl Packets {
             Shape::Burst => 6,
             Shape::Camera360 => [2, 3, 2, 3, 2][place % 5],
             Shape::Camera180 => [1, 1, 2, 1][place % 4],
-            Shape::Screen1080 => if place % 15 < 8 { 15 } else { 1 },
+            Shape::Screen1080 => {
+                if place % 15 < 8 {
+                    15
+                } else {
+                    1
+                }
+            }
             Shape::Voice => 1,
         };
         self.bytes = match (self.shape, self.parts) {

@@ -1,11 +1,10 @@
 //! Session descriptions: those that the generator sends, and what it reads from a server's. As browsers write them,
 //! with VP8 and Opus only.
 
+use super::client::Client;
 use super::connection::Credentials;
-use super::generator::Client;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-
 
 const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
@@ -243,7 +242,8 @@ pub(crate) fn answer(client: &Client, offered: &Description) -> String {
             .collect();
         if media.rejected {
             let rest = first.splitn(3, ' ').nth(2).unwrap_or_default();
-            let _ = write!(out, "m={} 0 {rest}\r\nc=IN IP4 0.0.0.0\r\na=mid:{}\r\na=inactive\r\n", media.kind, media.mid);
+            let _ =
+                write!(out, "m={} 0 {rest}\r\nc=IN IP4 0.0.0.0\r\na=mid:{}\r\na=inactive\r\n", media.kind, media.mid);
             continue;
         }
         if media.kind == "application" {
@@ -281,6 +281,7 @@ pub(crate) fn answer(client: &Client, offered: &Description) -> String {
 mod tests {
     use super::*;
     use crate::bench_media::generator::Generator;
+    use crate::bench_media::wire::LOOPBACK;
 
     const OFFERED: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE d 0 1\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=ice-ufrag:uf\r\na=ice-pwd:pw\r\n\
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn an_answer_takes_vp8_opus_and_their_rtx() {
-        let mut generator = Generator::new(true).expect("sockets");
+        let mut generator = Generator::new(LOOPBACK, true).expect("sockets");
         let client = generator.add().expect("client");
         let text = answer(&generator.clients[client], &Description::read(OFFERED));
         assert!(text.contains("a=group:BUNDLE d 0 1\r\n"));
@@ -319,11 +320,14 @@ mod tests {
 
     #[test]
     fn an_offer_is_read_back() {
-        let mut generator = Generator::new(true).expect("sockets");
+        let mut generator = Generator::new(LOOPBACK, true).expect("sockets");
         let client = generator.add().expect("client");
         let text = offer(&generator.clients[client], &[Section::send(true, 7), Section::receive(false)]);
         let read = Description::read(&text);
-        assert_eq!(read.media.iter().map(|media| media.direction).collect::<Vec<_>>(), [Direction::Send, Direction::Receive]);
+        assert_eq!(
+            read.media.iter().map(|media| media.direction).collect::<Vec<_>>(),
+            [Direction::Send, Direction::Receive]
+        );
         assert_eq!(read.media[0].ids, ExtensionIds { level: None, transport: Some(3), mid: Some(4) });
         assert!(text.contains("a=ssrc:7 cname:"));
     }

@@ -4,8 +4,9 @@
 
 use super::Peer;
 use super::werkraum::ssrc_of;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::{Process, listening_on};
 use crate::bench_media::profiles::{Kind, Profile};
 use crate::bench_media::sdp::{self, Description, Section};
@@ -262,7 +263,10 @@ mod tests {
     #[test]
     fn the_door_is_read() {
         let door = Door::read("ws://op:pw@127.0.0.1:8443/group/bench/").expect("readable");
-        assert_eq!((door.endpoint.as_str(), door.group.as_str(), door.port), ("ws://127.0.0.1:8443/ws", "bench", 8_443));
+        assert_eq!(
+            (door.endpoint.as_str(), door.group.as_str(), door.port),
+            ("ws://127.0.0.1:8443/ws", "bench", 8_443)
+        );
         assert_eq!((door.user.as_str(), door.password.as_str()), ("op", "pw"));
         assert!(Door::read("ws://127.0.0.1:8443/").is_err());
     }

@@ -5,8 +5,9 @@
 use super::Peer;
 use super::protobuf::{Reader, Value, Writer, inner, number, text};
 use super::werkraum::ssrc_of;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::{Process, listening_on};
 use crate::bench_media::profiles::{Kind, Profile};
 use crate::bench_media::sdp::{self, Description, Section};
@@ -55,7 +56,8 @@ impl Door {
     /// `ws://KEY:SECRET@host:port`; key and secret otherwise from `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`.
     fn read(url: &str) -> Result<Self> {
         let (scheme, rest) = url.split_once("://").context("an address without scheme")?;
-        let from_environment = || Some((std::env::var("LIVEKIT_API_KEY").ok()?, std::env::var("LIVEKIT_API_SECRET").ok()?));
+        let from_environment =
+            || Some((std::env::var("LIVEKIT_API_KEY").ok()?, std::env::var("LIVEKIT_API_SECRET").ok()?));
         let (pair, host) = match rest.rsplit_once('@') {
             Some((pair, host)) => (pair.split_once(':').map(|(key, secret)| (key.into(), secret.into())), host),
             None => (from_environment(), rest),
@@ -88,9 +90,15 @@ enum Message {
     Answer(String),
     Offer(String),
     /// A candidate for the connection that receives, or for the one that publishes.
-    Candidate { receives: bool, candidate: String },
+    Candidate {
+        receives: bool,
+        candidate: String,
+    },
     /// A track of ours has this name in the room.
-    Published { cid: String, sid: String },
+    Published {
+        cid: String,
+        sid: String,
+    },
     Leave,
     Other,
 }
@@ -279,7 +287,7 @@ fn subscribe(one: &mut Participant, generator: &mut Generator, sids: &[String]) 
             one.complete(generator, true, &mut offer)?;
             generator.connect(client, &offer, lite)?;
         }
-        generator.accept(client, &offer);
+        generator.clients[client].accept(&offer);
         let media = offer.media.iter().filter(|media| media.kind != "application" && media.direction.sends());
         if media.count() >= sids.len() {
             return Ok(());

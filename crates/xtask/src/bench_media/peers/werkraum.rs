@@ -2,8 +2,9 @@
 //! interface, signalling by its websocket as docs/protocol.md has it.
 
 use super::Peer;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::Process;
 use crate::bench_media::profiles::{Kind, PICTURES, Profile, VOICES};
 use crate::bench_media::sdp::{self, Description, Section};
@@ -127,7 +128,8 @@ impl Werkraum {
                 mid: section.mid.clone(),
             });
             let id = 10 + publication as u32;
-            joined.send(&ClientMessage::Command { id, command: Command::Source { source: section.source, on: true } })?;
+            joined
+                .send(&ClientMessage::Command { id, command: Command::Source { source: section.source, on: true } })?;
             let refused = joined.wait(generator, |message| match message {
                 ServerMessage::Done { id: done } if done == id => Some(None),
                 ServerMessage::Refused { id: refused, code } if refused == id => Some(Some(code)),
