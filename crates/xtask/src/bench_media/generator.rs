@@ -25,6 +25,8 @@ pub(crate) struct Window {
     pub(crate) expected_bytes: u64,
     pub(crate) counted: Counted,
     pub(crate) time: Duration,
+    /// How long after its time each packet was sent: whether the generator keeps up.
+    pub(crate) late: Vec<Duration>,
     /// CPU time of the server, and of its media threads alone.
     pub(crate) cost: u64,
     pub(crate) media_cost: u64,
@@ -44,6 +46,7 @@ pub(crate) struct Generator {
     outgoing: Vec<Outgoing>,
     start: Instant,
     timers: Instant,
+    late: Vec<Duration>,
     /// Datagrams that did not come from the server: the floor's.
     foreign: u64,
 }
@@ -53,7 +56,15 @@ impl Generator {
     pub(crate) fn new(prefix: [u8; 2], offload: bool) -> Result<Self> {
         let now = Instant::now();
         let (clients, outgoing) = (Vec::new(), Vec::new());
-        Ok(Self { wire: Wire::new(prefix, offload)?, clients, outgoing, start: now, timers: now, foreign: 0 })
+        Ok(Self {
+            wire: Wire::new(prefix, offload)?,
+            clients,
+            outgoing,
+            start: now,
+            timers: now,
+            late: Vec::new(),
+            foreign: 0,
+        })
     }
 
     /// A further connection, not connected yet; its number.
@@ -163,6 +174,7 @@ impl Generator {
     ) -> Result<Window> {
         self.stream(warm_up)?;
         self.take_counted();
+        self.late.clear();
         for out in &mut self.outgoing {
             out.window = (0, 0);
         }
@@ -175,7 +187,8 @@ impl Generator {
             expected += out.window.0 * out.viewers;
             expected_bytes += out.window.1 * out.viewers;
         }
-        Ok(Window { expected, expected_bytes, counted, time, cost, media_cost })
+        let late = std::mem::take(&mut self.late);
+        Ok(Window { expected, expected_bytes, counted, time, late, cost, media_cost })
     }
 
     fn take_counted(&mut self) -> Counted {
@@ -216,6 +229,7 @@ impl Generator {
 
     fn send(&mut self, place: usize) -> Result<()> {
         let out = &mut self.outgoing[place];
+        self.late.push(self.start.elapsed().saturating_sub(out.next.at));
         let number = out.route.client;
         let client = self.clients.get_mut(number).context("no such connection")?;
         let plain = out.next_packet(client.next_transport_number())?;

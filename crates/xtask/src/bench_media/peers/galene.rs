@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_screen_is_a_stream_of_its_own() {
-        let profile = Profile::workshop();
+        let profile = Profile::workshop(100);
         let labels: Vec<_> = streams(&profile, 0).into_iter().map(|(label, list)| (label, list.len())).collect();
         assert_eq!(labels, [("camera", 2), ("screenshare", 1)]);
         assert!(streams(&profile, 50).is_empty());
