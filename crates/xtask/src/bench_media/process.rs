@@ -1,6 +1,8 @@
 //! The process that is measured: its CPU time and memory from `/proc`, and its core. All that is asked of the system.
 
 use anyhow::{Context as _, Result, ensure};
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -47,6 +49,23 @@ fn run_time_ns(path: &Path) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.split(' ').next()?.parse().ok()
 }
 
+/// CPU time of a process by thread: one that ends takes its part along, so differences are made thread by thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used(HashMap<OsString, (u64, bool)>);
+
+impl Used {
+    /// What all threads have used since then, and those that were asked for by name.
+    pub(crate) fn since(&self, before: &Self) -> (u64, u64) {
+        let mut sums = (0, 0);
+        for (thread, (ns, named)) in &self.0 {
+            let more = ns.saturating_sub(before.0.get(thread).map_or(0, |(ns, _)| *ns));
+            sums.0 += more;
+            sums.1 += if *named { more } else { 0 };
+        }
+        sums
+    }
+}
+
 /// CPU time of the calling thread.
 pub(crate) fn own_cpu_ns() -> Result<u64> {
     run_time_ns(Path::new("/proc/thread-self/schedstat")).context("no schedstat: CONFIG_SCHED_INFO is needed")
@@ -61,19 +80,17 @@ impl Process {
         Ok(Self { id })
     }
 
-    /// CPU time over all threads, and that of threads whose name begins so.
-    pub(crate) fn cpu_ns(&self, name: &str) -> Result<(u64, u64)> {
-        let (mut all, mut named) = (0, 0);
+    /// CPU time so far.
+    pub(crate) fn used(&self, name: &str) -> Result<Used> {
+        let mut all = Used::default();
         for task in std::fs::read_dir(format!("/proc/{}/task", self.id)).context("the server is gone")? {
-            let task = task?.path();
+            let task = task?;
             // A thread may end between listing and reading.
-            let Some(used) = run_time_ns(&task.join("schedstat")) else { continue };
-            all += used;
-            if std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.starts_with(name)) {
-                named += used;
-            }
+            let Some(ns) = run_time_ns(&task.path().join("schedstat")) else { continue };
+            let named = std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.starts_with(name));
+            all.0.insert(task.file_name(), (ns, named));
         }
-        Ok((all, named))
+        Ok(all)
     }
 
     /// Resident memory.
@@ -122,6 +139,8 @@ mod tests {
         assert_eq!(listening_on(port).expect("found"), std::process::id());
         let this = Process { id: std::process::id() };
         assert!(this.resident_bytes().expect("memory") > 0);
-        assert!(own_cpu_ns().expect("time") <= this.cpu_ns("").expect("time").0);
+        let own = own_cpu_ns().expect("time");
+        let (all, named) = this.used("").expect("time").since(&Used::default());
+        assert!(all >= own && named == all);
     }
 }

@@ -12,6 +12,8 @@ const SPACING: Duration = Duration::from_micros(400);
 /// Pictures that our web client asks for on a wide screen, and places for voices without picture.
 pub(crate) const PICTURES: usize = 9;
 pub(crate) const VOICES: usize = 3;
+/// People in a breakout room.
+pub(crate) const ROOM_PEOPLE: usize = 8;
 
 /// What a publication is to the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +99,9 @@ impl Profile {
         profile
     }
 
-    /// (b) The default workshop: 100 people, a speaker, six tiles, a shared screen, three voices.
-    pub(crate) fn workshop() -> Self {
-        let mut profile = Self::new("workshop", 1, 100);
+    /// (b) The default workshop, 100 people: a speaker, six tiles, a shared screen, three voices.
+    pub(crate) fn workshop(people: usize) -> Self {
+        let mut profile = Self::new("workshop", 1, people);
         for owner in 0..7 {
             let (shape, height_px) = if owner == 0 { (Shape::Camera360, 360) } else { (Shape::Camera180, 180) };
             let camera = profile.publish(owner, Kind::Camera, shape);
@@ -111,23 +113,24 @@ impl Profile {
         profile
     }
 
-    /// (c) 100 people, three speak.
-    pub(crate) fn audio() -> Self {
-        let mut profile = Self::new("audio", 1, 100);
+    /// (c) 100 people, of whom three speak.
+    pub(crate) fn audio(people: usize) -> Self {
+        let mut profile = Self::new("audio", 1, people);
         profile.speak(&[0, 1, 2]);
         profile
     }
 
-    /// (d) 12 rooms of eight, each with everybody's camera (one of them large) and three voices.
-    pub(crate) fn breakouts() -> Self {
-        let mut profile = Self::new("breakouts", 12, 96);
-        for room in 0..12 {
-            for member in 0..8 {
+    /// (d) 12 rooms of eight people, each with everybody's camera (one of them large) and three voices.
+    pub(crate) fn breakouts(rooms: usize) -> Self {
+        let mut profile = Self::new("breakouts", rooms, rooms * ROOM_PEOPLE);
+        for room in 0..rooms {
+            let first = room * ROOM_PEOPLE;
+            for member in 0..ROOM_PEOPLE {
                 let (shape, height_px) = if member == 0 { (Shape::Camera360, 360) } else { (Shape::Camera180, 180) };
-                let camera = profile.publish(room * 8 + member, Kind::Camera, shape);
+                let camera = profile.publish(first + member, Kind::Camera, shape);
                 profile.show(camera, height_px);
             }
-            profile.speak(&[room * 8, room * 8 + 1, room * 8 + 2]);
+            profile.speak(&[first, first + 1, first + 2]);
         }
         profile
     }
@@ -267,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_workshop_is_what_it_is_said_to_be() {
-        let profile = Profile::workshop();
+        let profile = Profile::workshop(100);
         let per_frame = |publication: usize| {
             let packets = in_seconds(&profile, publication, 20);
             packets.len() as f64 / packets.iter().filter(|packet| packet.last).count() as f64
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn breakouts_keep_to_themselves() {
-        let profile = Profile::breakouts();
+        let profile = Profile::breakouts(12);
         assert_eq!(profile.people.iter().map(|one| one.pictures.len()).collect::<Vec<_>>(), vec![7; 96]);
         for (publication, viewers) in profile.viewers().iter().enumerate() {
             let room = profile.people[profile.publications[publication].owner].room;

@@ -1,8 +1,8 @@
 //! Session descriptions: those that the generator sends, and what it reads from a server's. As browsers write them,
 //! with VP8 and Opus only.
 
+use super::client::Client;
 use super::connection::Credentials;
-use super::generator::Client;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -281,6 +281,7 @@ pub(crate) fn answer(client: &Client, offered: &Description) -> String {
 mod tests {
     use super::*;
     use crate::bench_media::generator::Generator;
+    use crate::bench_media::wire::LOOPBACK;
 
     const OFFERED: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE d 0 1\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\na=ice-ufrag:uf\r\na=ice-pwd:pw\r\n\
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn an_answer_takes_vp8_opus_and_their_rtx() {
-        let mut generator = Generator::new(true).expect("sockets");
+        let mut generator = Generator::new(LOOPBACK, true).expect("sockets");
         let client = generator.add().expect("client");
         let text = answer(&generator.clients[client], &Description::read(OFFERED));
         assert!(text.contains("a=group:BUNDLE d 0 1\r\n"));
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn an_offer_is_read_back() {
-        let mut generator = Generator::new(true).expect("sockets");
+        let mut generator = Generator::new(LOOPBACK, true).expect("sockets");
         let client = generator.add().expect("client");
         let text = offer(&generator.clients[client], &[Section::send(true, 7), Section::receive(false)]);
         let read = Description::read(&text);

@@ -20,15 +20,19 @@ pub(crate) fn clock_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
+/// The first two bytes of addresses on loopback.
+pub(crate) const LOOPBACK: [u8; 2] = [127, 0];
+
 /// The address of viewer number `index`.
-fn address(index: usize) -> Ipv4Addr {
-    Ipv4Addr::new(127, 0, 1 + (index / PER_NET) as u8, 1 + (index % PER_NET) as u8)
+fn address(prefix: [u8; 2], index: usize) -> Ipv4Addr {
+    let [a, b] = prefix;
+    Ipv4Addr::new(a, b, 1 + (index / PER_NET) as u8, 1 + (index % PER_NET) as u8)
 }
 
 fn index(address: IpAddr) -> Option<usize> {
     match address {
         IpAddr::V4(ip) => {
-            let [127, 0, net, host] = ip.octets() else { return None };
+            let [_, _, net, host] = ip.octets();
             Some(usize::from(net.checked_sub(1)?) * PER_NET + usize::from(host.checked_sub(1)?))
         }
         IpAddr::V6(_) => None,
@@ -45,8 +49,13 @@ fn bind(ip: Ipv4Addr) -> Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// The sockets.
-pub(crate) enum Wire {
+/// The sockets with the network that their addresses are in.
+pub(crate) struct Wire {
+    prefix: [u8; 2],
+    sockets: Sockets,
+}
+
+enum Sockets {
     /// One for all, with receive offload.
     Shared {
         socket: UdpSocket,
@@ -60,25 +69,26 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(offload: bool) -> Result<Self> {
+    pub(crate) fn new(prefix: [u8; 2], offload: bool) -> Result<Self> {
         if !offload {
-            return Ok(Self::Single { sockets: Vec::new(), buffer: vec![0; 2_048] });
+            return Ok(Self { prefix, sockets: Sockets::Single { sockets: Vec::new(), buffer: vec![0; 2_048] } });
         }
         let socket = bind(Ipv4Addr::UNSPECIFIED)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let buffers = vec![vec![0; TRAIN_BYTES]; BATCH_SIZE];
-        Ok(Self::Shared { socket, state, buffers, metas: Box::new([RecvMeta::default(); BATCH_SIZE]), viewers: 0 })
+        let metas = Box::new([RecvMeta::default(); BATCH_SIZE]);
+        Ok(Self { prefix, sockets: Sockets::Shared { socket, state, buffers, metas, viewers: 0 } })
     }
 
     /// The address of a further viewer.
     pub(crate) fn add(&mut self) -> Result<SocketAddr> {
-        match self {
-            Self::Shared { socket, viewers, .. } => {
+        match &mut self.sockets {
+            Sockets::Shared { socket, viewers, .. } => {
                 *viewers += 1;
-                Ok(SocketAddr::from((address(*viewers - 1), socket.local_addr()?.port())))
+                Ok(SocketAddr::from((address(self.prefix, *viewers - 1), socket.local_addr()?.port())))
             }
-            Self::Single { sockets, .. } => {
-                let socket = bind(address(sockets.len()))?;
+            Sockets::Single { sockets, .. } => {
+                let socket = bind(address(self.prefix, sockets.len()))?;
                 let address = socket.local_addr()?;
                 sockets.push(socket);
                 Ok(address)
@@ -88,13 +98,13 @@ impl Wire {
 
     /// Sends a datagram as that viewer.
     pub(crate) fn send(&self, viewer: usize, to: SocketAddr, contents: &[u8]) -> Result<()> {
-        let sent = match self {
-            Self::Shared { socket, state, .. } => {
-                let src_ip = Some(IpAddr::V4(address(viewer)));
+        let sent = match &self.sockets {
+            Sockets::Shared { socket, state, .. } => {
+                let src_ip = Some(IpAddr::V4(address(self.prefix, viewer)));
                 let train = Transmit { destination: to, ecn: None, contents, segment_size: None, src_ip };
                 state.try_send(UdpSockRef::from(socket), &train)
             }
-            Self::Single { sockets, .. } => {
+            Sockets::Single { sockets, .. } => {
                 sockets.get(viewer).context("a viewer without socket")?.send_to(contents, to).map(drop)
             }
         };
@@ -107,8 +117,8 @@ impl Wire {
 
     /// Hands out what is there: for which viewer, from whom, when it came (by the kernel where it tells), the datagram.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(usize, SocketAddr, u64, &[u8])) -> Result<()> {
-        match self {
-            Self::Shared { socket, state, buffers, metas, .. } => {
+        match &mut self.sockets {
+            Sockets::Shared { socket, state, buffers, metas, .. } => {
                 let mut slices = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer));
                 let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
                     std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
@@ -125,7 +135,7 @@ impl Wire {
                     }
                 }
             }
-            Self::Single { sockets, buffer } => {
+            Sockets::Single { sockets, buffer } => {
                 for (viewer, socket) in sockets.iter().enumerate() {
                     loop {
                         match socket.recv_from(buffer) {
@@ -154,7 +164,7 @@ mod tests {
     #[test]
     fn each_viewer_has_an_address_of_its_own() {
         for viewer in [0, 1, 249, 250, 1_000] {
-            assert_eq!(index(address(viewer).into()), Some(viewer));
+            assert_eq!(index(address(LOOPBACK, viewer).into()), Some(viewer));
         }
         assert_eq!(index(IpAddr::from([127, 0, 0, 1])), None);
     }
@@ -162,7 +172,7 @@ mod tests {
     #[test]
     fn datagrams_reach_the_viewer_they_are_for() {
         for offload in [true, false] {
-            let mut wire = Wire::new(offload).expect("sockets");
+            let mut wire = Wire::new(LOOPBACK, offload).expect("sockets");
             let addresses = [wire.add().expect("address"), wire.add().expect("address")];
             let server = UdpSocket::bind("127.0.0.1:0").expect("socket");
             let to = server.local_addr().expect("address");

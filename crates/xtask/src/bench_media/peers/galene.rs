@@ -4,8 +4,9 @@
 
 use super::Peer;
 use super::werkraum::ssrc_of;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::{Process, listening_on};
 use crate::bench_media::profiles::{Kind, Profile};
 use crate::bench_media::sdp::{self, Description, Section};
@@ -289,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_screen_is_a_stream_of_its_own() {
-        let profile = Profile::workshop();
+        let profile = Profile::workshop(100);
         let labels: Vec<_> = streams(&profile, 0).into_iter().map(|(label, list)| (label, list.len())).collect();
         assert_eq!(labels, [("camera", 2), ("screenshare", 1)]);
         assert!(streams(&profile, 50).is_empty());

@@ -4,14 +4,16 @@
 
 use super::Peer;
 use super::werkraum::ssrc_of;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::network::{Network, PREFIX, SERVER};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::Process;
 use crate::bench_media::profiles::{Kind, Profile};
 use crate::bench_media::sdp::{self, Description, Section};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,13 +26,17 @@ const PLUGIN: &str = "janus.plugin.videoroom";
 /// How long it may take to start.
 const READY: Duration = Duration::from_secs(20);
 
+/// Lines of its log that explain a failure.
+const LOG_LINES: usize = 20;
+
 /// A running Janus.
 pub(crate) struct Janus {
     child: Child,
     process: Process,
     port: u16,
     session: Option<Session>,
-    _folder: TempDir,
+    folder: TempDir,
+    _network: Network,
 }
 
 /// What `janus --version` says.
@@ -67,17 +73,10 @@ fn library(part: &str) -> Result<PathBuf> {
     roots.chain(local).find(|path| path.is_dir()).with_context(|| format!("no {part} of Janus"))
 }
 
-/// An address of this machine that libnice takes: it passes over the loopback interface.
-fn own_address() -> Result<IpAddr> {
-    // Nothing is sent; the system only chooses a source address.
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
-    socket.connect("192.0.2.1:9").context("Janus needs an interface besides loopback")?;
-    Ok(socket.local_addr()?.ip())
-}
-
 impl Janus {
     pub(crate) fn start(runtime: &Runtime) -> Result<Self> {
         install()?;
+        let network = Network::new()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = tempfile::Builder::new().prefix("janus-").tempdir()?;
         let config = |name: &str, text: String| std::fs::write(folder.path().join(name), text);
@@ -96,10 +95,9 @@ impl Janus {
             format!(
                 "general: {{\n configs_folder = {folder:?}\n plugins_folder = {plugins:?}\n \
                  transports_folder = {transports:?}\n events_folder = {none:?}\n loggers_folder = {none:?}\n \
-                 debug_level = 2\n session_timeout = 0\n}}\n\
-                 nat: {{\n ice_lite = true\n ice_enforce_list = \"{address}\"\n ignore_mdns = true\n}}\n",
+                 debug_level = 4\n session_timeout = 0\n}}\n\
+                 nat: {{\n ice_lite = true\n ice_enforce_list = \"{SERVER}\"\n ignore_mdns = true\n}}\n",
                 folder = folder.path(),
-                address = own_address()?,
             ),
         )?;
         let websockets = format!(
@@ -113,7 +111,7 @@ impl Janus {
             .arg(folder.path().join("janus.jcfg"))
             .arg("-F")
             .arg(folder.path())
-            .args(["-o"])
+            .arg("-o")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -132,7 +130,7 @@ impl Janus {
             std::thread::yield_now();
         }
         let process = Process::watch(child.id())?;
-        let mut this = Self { child, process, port, session: None, _folder: folder };
+        let mut this = Self { child, process, port, session: None, folder, _network: network };
         this.session = Some(Session::open(runtime, &format!("ws://127.0.0.1:{}", this.port))?);
         Ok(this)
     }
@@ -256,7 +254,8 @@ impl Session {
         let offer = sdp::offer(&generator.clients[client], &sections);
         let body = json!({ "request": "publish" });
         let (_, answer) = self.room(generator, handle, body, Some(("offer", offer)))?;
-        let answer = Description::read(&answer.context("no answer")?);
+        let answer = answer.context("no answer")?;
+        let answer = Description::read(&answer);
         generator.connect(client, &answer, true)?;
         for (mid, (publication, one)) in published.iter().enumerate() {
             let mid = mid.to_string();
@@ -291,6 +290,26 @@ impl Session {
 impl Peer for Janus {
     fn connect(&mut self, _runtime: &Runtime, generator: &mut Generator, profile: &Profile) -> Result<()> {
         let session = self.session.as_mut().context("no session")?;
+        session.meeting(generator, profile).with_context(|| {
+            let said = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            format!("Janus says:\n{}", lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"))
+        })
+    }
+
+    fn process(&self) -> Process {
+        self.process
+    }
+
+    fn network(&self) -> [u8; 2] {
+        PREFIX
+    }
+}
+
+impl Session {
+    /// Everybody of the profile.
+    fn meeting(&mut self, generator: &mut Generator, profile: &Profile) -> Result<()> {
+        let session = self;
         session.id = session.made(generator, json!({ "janus": "create" }))?;
         let control = session.attach(generator)?;
         for room in 1..=profile.rooms {
@@ -322,10 +341,6 @@ impl Peer for Janus {
         session.link.hush();
         let routes: Option<Vec<Route>> = routes.into_iter().collect();
         generator.publish(profile, routes.context("a publication was not negotiated")?)
-    }
-
-    fn process(&self) -> Process {
-        self.process
     }
 }
 

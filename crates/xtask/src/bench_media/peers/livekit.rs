@@ -5,8 +5,9 @@
 use super::Peer;
 use super::protobuf::{Reader, Value, Writer, inner, number, text};
 use super::werkraum::ssrc_of;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::{Process, listening_on};
 use crate::bench_media::profiles::{Kind, Profile};
 use crate::bench_media::sdp::{self, Description, Section};
@@ -286,7 +287,7 @@ fn subscribe(one: &mut Participant, generator: &mut Generator, sids: &[String]) 
             one.complete(generator, true, &mut offer)?;
             generator.connect(client, &offer, lite)?;
         }
-        generator.accept(client, &offer);
+        generator.clients[client].accept(&offer);
         let media = offer.media.iter().filter(|media| media.kind != "application" && media.direction.sends());
         if media.count() >= sids.len() {
             return Ok(());

@@ -9,6 +9,7 @@ pub(crate) mod werkraum;
 use super::generator::Generator;
 use super::process::Process;
 use super::profiles::Profile;
+use super::wire::LOOPBACK;
 use anyhow::Result;
 use tokio::runtime::Runtime;
 
@@ -19,6 +20,11 @@ pub(crate) trait Peer {
 
     /// Its process.
     fn process(&self) -> Process;
+
+    /// The network in which it meets its viewers.
+    fn network(&self) -> [u8; 2] {
+        LOOPBACK
+    }
 
     /// Threads that do media alone, by the beginning of their names, where the server has such.
     fn media_threads(&self) -> Option<&'static str> {

@@ -2,8 +2,9 @@
 //! interface, signalling by its websocket as docs/protocol.md has it.
 
 use super::Peer;
-use crate::bench_media::generator::{Generator, Route};
+use crate::bench_media::generator::Generator;
 use crate::bench_media::link::{Link, Said};
+use crate::bench_media::outgoing::Route;
 use crate::bench_media::process::Process;
 use crate::bench_media::profiles::{Kind, PICTURES, Profile, VOICES};
 use crate::bench_media::sdp::{self, Description, Section};
