@@ -5,6 +5,7 @@
 
 #[path = "../crates/media/tests/common/mod.rs"]
 mod common;
+#[allow(dead_code, reason = "the short run without coverage mutates by itself")]
 mod targets;
 
 use std::sync::LazyLock;
@@ -14,4 +15,12 @@ static TARGET: LazyLock<&targets::Target> = LazyLock::new(|| {
     targets::find(&name).unwrap_or_else(|| panic!("no fuzz target {name:?}"))
 });
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (TARGET.run)(bytes));
+/// libFuzzer starts from files: the target's seeds, for whoever names a folder for them.
+fn write_seeds() {
+    let Some(folder) = std::env::var_os("WERKRAUM_FUZZ_SEEDS").map(std::path::PathBuf::from) else { return };
+    for (number, seed) in (TARGET.seeds)().iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{number}")), seed).expect("a folder for seeds");
+    }
+}
+
+libfuzzer_sys::fuzz_target!(init: write_seeds(), |bytes: &[u8]| (TARGET.run)(bytes));

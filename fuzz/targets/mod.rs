@@ -38,11 +38,11 @@ pub struct Target {
 pub const ALL: [Target; 11] = [
     Target { name: "stun", run: transport::stun, seeds: transport::stun_seeds, short: 250_000, bytes_max: 2_048 },
     Target { name: "hello", run: transport::hello, seeds: transport::hello_seeds, short: 100_000, bytes_max: 8_192 },
-    Target { name: "rtp", run: rtp::rtp, seeds: rtp::rtp_seeds, short: 8_000, bytes_max: 4_096 },
-    Target { name: "rtcp", run: rtp::rtcp, seeds: rtp::rtcp_seeds, short: 8_000, bytes_max: 4_096 },
-    Target { name: "twcc", run: rtp::twcc, seeds: rtp::twcc_seeds, short: 8_000, bytes_max: 4_096 },
-    Target { name: "descriptor", run: rtp::descriptor, seeds: rtp::descriptor_seeds, short: 8_000, bytes_max: 4_096 },
-    Target { name: "rtx", run: rtx::rtx, seeds: rtx::seeds, short: 4_000, bytes_max: 2_048 },
+    Target { name: "rtp", run: rtp::rtp, seeds: rtp::rtp_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "rtcp", run: rtp::rtcp, seeds: rtp::rtcp_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "twcc", run: rtp::twcc, seeds: rtp::twcc_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "descriptor", run: rtp::descriptor, seeds: rtp::descriptor_seeds, short: 4_000, bytes_max: 4_096 },
+    Target { name: "rtx", run: rtx::rtx, seeds: rtx::seeds, short: 2_500, bytes_max: 2_048 },
     Target { name: "sdp", run: sdp::offer, seeds: sdp::seeds, short: 7_000, bytes_max: 65_600 },
     Target { name: "pad_update", run: pads::update, seeds: pads::update_seeds, short: 200_000, bytes_max: 4_096 },
     Target {

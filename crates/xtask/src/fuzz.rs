@@ -86,9 +86,6 @@ fn guided(binary: &Path, target: &Target, minutes: u64) -> Result<()> {
     let working = tempfile::tempdir()?;
     fs::create_dir_all(&corpus_folder)?;
     fs::create_dir_all(&crashes)?;
-    for (number, seed) in (target.seeds)().iter().enumerate() {
-        fs::write(working.path().join(format!("seed-{number}")), seed)?;
-    }
     let libfuzzer = || {
         let mut command = Command::new(binary);
         command
@@ -100,8 +97,9 @@ fn guided(binary: &Path, target: &Target, minutes: u64) -> Result<()> {
         command
     };
     let output = libfuzzer()
+        .env("WERKRAUM_FUZZ_SEEDS", working.path())
         .arg(format!("-max_total_time={}", minutes * 60))
-        .args(["-use_value_profile=0", "-print_final_stats=1"])
+        .args(["-len_control=0", "-print_final_stats=1"])
         .args([working.path(), &corpus_folder])
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr);
