@@ -74,6 +74,7 @@ test("where websockets are blocked, the room goes on by events and posts", async
   const inside = await open(browser, guests.url, noWebsockets);
   const join = await prepare(inside.page, "Paul Proxy");
   await join.click();
+  await trainer.page.getByRole("button", { name: "Ansehen" }).click();
   await trainer.page.getByRole("button", { name: "Paul Proxy hereinlassen", exact: true }).click();
   await expect(inside.page.getByText("Verbindung gut")).toBeVisible({ timeout: 30_000 });
   await sees(inside.page, "Miriam");

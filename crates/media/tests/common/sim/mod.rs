@@ -310,7 +310,7 @@ impl Sim {
             Event::Slots { participant, slots, .. } if *participant == viewer => Some(slots),
             _ => None,
         });
-        all.flatten().filter(|content| content.slot == slot).map(|content| content.picture).last()
+        all.flatten().filter(|content| content.slot == slot).map(|content| content.picture).next_back()
     }
 
     pub fn panics(&self) -> u64 {

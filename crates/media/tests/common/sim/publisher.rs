@@ -91,16 +91,9 @@ impl Publisher {
         }
     }
 
-    fn packet(
-        &mut self,
-        ssrc: u32,
-        pt: u8,
-        sequence: u16,
-        time: u32,
-        marker: bool,
-        ext: &[u8],
-        body: &[u8],
-    ) -> Vec<u8> {
+    /// `numbers`: sequence and timestamp.
+    fn packet(&mut self, (ssrc, pt): (u32, u8), numbers: (u16, u32), marker: bool, ext: &[u8], body: &[u8]) -> Vec<u8> {
+        let (sequence, time) = numbers;
         self.transport_number = self.transport_number.wrapping_add(1);
         let mut block = vec![3 << 4 | 1];
         block.extend(self.transport_number.to_be_bytes());
@@ -123,7 +116,7 @@ impl Publisher {
         let mark = Mark { publisher: self.number, layer: 0, part: 0, parts: 1, number, sent_us: now_us, key: false };
         let mut body = vec![0x78; 80];
         body[MARK_AT..MARK_AT + MARK_BYTES].copy_from_slice(&mark.write());
-        self.packet(MIC, OPUS, number as u16, number * 960, false, &[4 << 4, b'0', 1 << 4, 30], &body)
+        self.packet((MIC, OPUS), (number as u16, number * 960), false, &[4 << 4, b'0', 1 << 4, 30], &body)
     }
 
     /// The packets of a picture in all layers.
@@ -164,7 +157,7 @@ impl Publisher {
                 let body = body(&mark, part_bytes);
                 let (time, marker) = (number * 2_970 + place as u32 * 77, part + 1 == parts);
                 let ext = [4 << 4, b'1', 10 << 4, b"qhf"[place]];
-                packets.push(self.packet(CAMERA + place as u32, VP8, sequence, time, marker, &ext, &body));
+                packets.push(self.packet((CAMERA + place as u32, VP8), (sequence, time), marker, &ext, &body));
                 let kept = &mut self.layers[place].kept;
                 kept.insert(sequence, (time, marker, body));
                 kept.remove(&sequence.wrapping_sub(1_000));
@@ -188,7 +181,7 @@ impl Publisher {
         let rtx = layer.rtx_sequence;
         let body = [&sequence.to_be_bytes()[..], &body].concat();
         let ext = [4 << 4, b'1', 11 << 4, b"qhf"[place]];
-        Some(self.packet(CAMERA + 500 + place as u32, RTX, rtx, time, marker, &ext, &body))
+        Some(self.packet((CAMERA + 500 + place as u32, RTX), (rtx, time), marker, &ext, &body))
     }
 }
 
