@@ -1,5 +1,6 @@
 //! The race for a connection (S-30, S-31, S-32): a stranger's hello, from elsewhere or in the client's name, neither
 //! takes nor breaks it; hellos may come twice, in any order and in crumbs; packets count once; forgery leaves nothing.
+#![allow(clippy::disallowed_methods, reason = "tests take a first instant")]
 
 mod common;
 
