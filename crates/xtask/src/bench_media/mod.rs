@@ -80,6 +80,10 @@ pub(crate) struct Options {
     without_janus: bool,
 }
 
+/// How this program was built, and the server with it unless `WERKRAUM_BIN` says otherwise.
+const BUILD: &str =
+    if cfg!(debug_assertions) { "development build: the figures mean nothing" } else { "release build" };
+
 /// Which server a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Who {
@@ -115,6 +119,9 @@ pub(crate) fn run(mut options: Options) -> Result<ExitCode> {
         (options.windows, options.seconds) = (3, 3);
     }
     ensure!(options.windows > 0 && options.seconds > 0 && options.people >= ROOM_PEOPLE, "nothing to measure");
+    if cfg!(debug_assertions) {
+        eprintln!("{BUILD}");
+    }
     pin_thread(GENERATOR_CORE)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let mut others = Vec::new();
@@ -156,12 +163,13 @@ pub(crate) fn run(mut options: Options) -> Result<ExitCode> {
         figures.write_json(path)?;
     }
     if options.report {
-        let mut peers = vec!["this one (release build)".to_owned()];
+        let mut peers = vec![format!("this one ({BUILD})")];
         peers.extend(others.iter().map(|who| match who {
             Who::Other { name, .. } => name.clone(),
             _ => format!("Janus {}", peers::janus::version()),
         }));
-        let method = Method { windows: options.windows, seconds: options.seconds, peers };
+        let Options { windows, seconds, people, .. } = options;
+        let method = Method { windows, seconds, people, peers };
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         figures.write_report(&root.join("docs/performance.md"), &method)?;
     }

@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn a_description_is_read() {
         let read = Description::read(OFFERED);
-        assert_eq!(read.candidates, ["192.0.2.1:5000".parse().expect("address")]);
+        assert_eq!(read.candidates, ["192.0.2.1:5000".parse::<SocketAddr>().expect("address")]);
         assert_eq!((read.credentials.ufrag.as_str(), read.credentials.pwd.as_str()), ("uf", "pw"));
         let video = read.section("1").expect("there");
         assert!(video.direction.sends() && video.ids.transport == Some(5) && video.payload_type("VP8") == Some(96));

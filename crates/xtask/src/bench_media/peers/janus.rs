@@ -348,7 +348,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// Messages as its documentation and a recorded session have them.
+    /// Messages as its documentation has them.
     #[test]
     fn answers_are_told_from_what_else_comes() {
         let ack = json!({ "janus": "ack", "session_id": 1, "transaction": "7" });
