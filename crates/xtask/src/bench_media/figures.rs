@@ -1,6 +1,7 @@
 //! Figures: medians with their range, how they are printed, and the report in `docs/performance.md`.
 
 use super::process::cores;
+use super::profiles::ROOM_PEOPLE;
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -63,6 +64,8 @@ impl Figures {
             ("{machine}", machine()),
             ("{windows}", method.windows.to_string()),
             ("{seconds}", method.seconds.to_string()),
+            ("{people}", method.people.to_string()),
+            ("{rooms}", (method.people / ROOM_PEOPLE).to_string()),
             ("{peers}", method.peers.join(", ")),
             ("{table}", self.table()),
         ] {
@@ -86,6 +89,8 @@ impl Figures {
 pub(crate) struct Method {
     pub(crate) windows: usize,
     pub(crate) seconds: u64,
+    /// In all profiles but `video`.
+    pub(crate) people: usize,
     pub(crate) peers: Vec<String>,
 }
 
@@ -124,9 +129,9 @@ mod tests {
         figures.tell("b", 0.5);
         assert_eq!(figures.all[0], Figure { name: "a".to_owned(), value: 2.0, range: Some((1.0, 3.0)) });
         assert_eq!((figures.get("b"), figures.get("none")), (Some(0.5), None));
-        let method = Method { windows: 7, seconds: 10, peers: vec!["Janus".to_owned()] };
+        let method = Method { windows: 7, seconds: 10, people: 100, peers: vec!["Janus".to_owned()] };
         let report = figures.report(&method);
-        assert!(report.contains("| `a` | 2.000 | 1.000 | 3.000 |") && !report.contains("{table}"));
+        assert!(report.contains("| `a` | 2.000 | 1.000 | 3.000 |") && !report.contains('{'));
     }
 
     #[test]

@@ -10,11 +10,6 @@ use std::process::{Command, Stdio};
 pub(crate) const SERVER_CORE: usize = 0;
 pub(crate) const GENERATOR_CORE: usize = 1;
 
-/// Cores of this machine.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, Into::into)
-}
-
 /// Binds a thread (`all`: every thread of a process) to a core. With one core there is nothing to choose.
 fn pin(id: &str, core: usize, all: bool) -> Result<()> {
     let mut taskset = Command::new("taskset");
@@ -30,11 +25,11 @@ fn pin(id: &str, core: usize, all: bool) -> Result<()> {
 pub(crate) fn pin_thread(core: usize) -> Result<()> {
     let link = std::fs::read_link("/proc/thread-self")?;
     let id = link.file_name().and_then(|name| name.to_str()).context("no thread id")?;
-    if core < affinity_max() { pin(id, core, false) } else { Ok(()) }
+    if core < cores() { pin(id, core, false) } else { Ok(()) }
 }
 
 /// How many cores the machine has, also when this thread is bound to one of them.
-fn affinity_max() -> usize {
+pub(crate) fn cores() -> usize {
     let list = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     list.trim().rsplit(['-', ',']).next().and_then(|last| last.parse::<usize>().ok()).map_or(1, |last| last + 1)
 }
@@ -74,7 +69,7 @@ pub(crate) fn own_cpu_ns() -> Result<u64> {
 impl Process {
     /// Watches a process and binds it to the server's core.
     pub(crate) fn watch(id: u32) -> Result<Self> {
-        if SERVER_CORE + 1 < affinity_max() {
+        if SERVER_CORE + 1 < cores() {
             pin(&id.to_string(), SERVER_CORE, true)?;
         }
         Ok(Self { id })

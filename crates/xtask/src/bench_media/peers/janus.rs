@@ -257,6 +257,12 @@ impl Session {
         let answer = answer.context("no answer")?;
         let answer = Description::read(&answer);
         generator.connect(client, &answer, true)?;
+        // Nobody can subscribe before.
+        self.link.wait(generator, |said| {
+            let Said::Text(text) = said else { return Ok(None) };
+            let event: Value = serde_json::from_str(&text)?;
+            Ok((event["janus"] == "webrtcup" && event["sender"] == handle).then_some(()))
+        })?;
         for (mid, (publication, one)) in published.iter().enumerate() {
             let mid = mid.to_string();
             let negotiated = answer.section(&mid).context("an answer without a section")?;
@@ -348,7 +354,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// Messages as its documentation and a recorded session have them.
+    /// Messages as its documentation has them.
     #[test]
     fn answers_are_told_from_what_else_comes() {
         let ack = json!({ "janus": "ack", "session_id": 1, "transaction": "7" });

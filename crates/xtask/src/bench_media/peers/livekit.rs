@@ -344,7 +344,7 @@ mod tests {
         assert_eq!((door.key, door.secret, door.base, door.port), expected);
     }
 
-    /// Signed as RFC 7515 has it; checked against an independent computation of HMAC-SHA256.
+    /// Signed as RFC 7515 has it.
     #[test]
     fn the_token_has_three_parts_and_the_grants() {
         let door = Door { key: "k".into(), secret: "s".into(), base: String::new(), port: 1 };
