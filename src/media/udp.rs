@@ -1,5 +1,5 @@
 //! The one public UDP socket: trains out by one system call (UDP GSO), trains in by one (GRO), with a fall-back to
-//! single datagrams where the kernel or the card cannot. Used by `worker` and by `cargo xtask bench media`.
+//! single datagrams where the kernel or the card cannot. Used by `worker`.
 
 use quinn_udp::{RecvMeta, Transmit as Train, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
