@@ -7,7 +7,6 @@
 pub(crate) mod targets;
 
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -35,13 +34,6 @@ pub(crate) struct Arguments {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
-}
-
-/// The corpus of a target, in an order that does not depend on the file system.
-fn corpus(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = fs::read_dir(folder().join("corpus").join(target.name)).into_iter().flatten().flatten();
-    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.into_iter().filter_map(|path| fs::read(&path).ok().map(|bytes| (path, bytes))).collect()
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -151,7 +143,15 @@ fn guided(binary: &Path, target: &Target, minutes: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use targets::mutate::{Random, mutated};
+
+    /// The corpus of a target, in an order that does not depend on the file system.
+    fn corpus(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(folder().join("corpus").join(target.name)).into_iter().flatten().flatten();
+        let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.into_iter().filter_map(|path| fs::read(&path).ok().map(|bytes| (path, bytes))).collect()
+    }
 
     /// More by hand with `WERKRAUM_FUZZ_ROUNDS=100` (times as many), another seed with `WERKRAUM_FUZZ_SEED`.
     fn number(name: &str, usual: u64) -> u64 {
