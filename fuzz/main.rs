@@ -5,7 +5,6 @@
 
 #[path = "../crates/media/tests/common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "the short run without coverage mutates by itself")]
 mod targets;
 
 use std::sync::LazyLock;

@@ -8,6 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "virtual time needs a first instant")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a target fails by panicking")]
+#![allow(dead_code, unreachable_pub, reason = "each of those who drive them uses a part")]
 
 mod input;
 pub mod mutate;

@@ -43,7 +43,7 @@ fn act(stage: &mut Stage, plan: &mut Plan<'_>, simulcast: bool) {
                 *n += 1;
             }
             // A gap, at times a very large one.
-            5 => *n += if value < 200 { u32::from(value) % 4 } else { 600 + 60 * u32::from(value) },
+            5 => *n += if value < 200 { u32::from(value) % 4 } else { 600 + 16 * u32::from(value) },
             6 => meeting.picture_part(PUBLISHER, back, key(back), layer, part),
             7 => {
                 meeting.picture_again(PUBLISHER, back, key(back), layer, part, again);

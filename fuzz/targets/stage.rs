@@ -27,8 +27,9 @@ pub const DESCRIPTOR: u8 = 12;
 pub const STEPS_MAX: usize = 64;
 /// Virtual time of one plan: less than a lost consent.
 const TIME_MAX: Duration = Duration::from_secs(25);
-/// Inputs that one stage sees.
+/// Inputs that one stage sees, and pictures: the meeting's own timestamps end somewhere.
 const USES_MAX: usize = 50;
+const PICTURES_MAX: u32 = 300_000;
 
 thread_local! {
     static STAGES: RefCell<[Option<Stage>; 2]> = const { RefCell::new([None, None]) };
@@ -48,7 +49,8 @@ pub fn play(bytes: &[u8], simulcast: bool, act: impl FnOnce(&mut Stage)) {
     });
     let place = usize::from(simulcast);
     // Taken out, so that one that has failed is not used again.
-    let kept = STAGES.with_borrow_mut(|stages| stages[place].take()).filter(|stage| stage.seen.len() < USES_MAX);
+    let fresh = |stage: &Stage| stage.seen.len() < USES_MAX && stage.pictures.iter().all(|n| *n < PICTURES_MAX);
+    let kept = STAGES.with_borrow_mut(|stages| stages[place].take()).filter(fresh);
     let mut stage = match kept {
         Some(mut stage) => {
             stage.renew();
