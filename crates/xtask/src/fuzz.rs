@@ -4,7 +4,6 @@
 //! The targets are `fuzz/targets`; libFuzzer needs other compiler flags, so `fuzz/` is compiled on its own.
 
 #[path = "../../../fuzz/targets/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the program of fuzz/ uses the rest")]
 pub(crate) mod targets;
 
 use anyhow::{Context, Result, bail, ensure};
