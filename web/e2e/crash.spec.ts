@@ -77,7 +77,7 @@ test("a killed server comes back with all that was saved, and everybody is back 
   server,
   admin,
 }) => {
-  test.setTimeout(120_000 + KILLS * 60_000);
+  test.setTimeout(180_000 + KILLS * 120_000);
   const room = await admin.room("Nachtschicht", { lobby: false });
   const [host, guests] = await Promise.all([admin.link(room, "trainer"), admin.link(room, "participant")]);
   const writers: Writer[] = [];

@@ -40,7 +40,8 @@ export const tools = (page: Page) => page.getByRole("navigation", { name: "Werkz
 export const tool = (page: Page, name: RegExp | string) => tools(page).getByRole("button", { name });
 
 export async function sees(page: Page, name: string): Promise<void> {
-  await expect(page.locator(".tile", { hasText: name }).locator("video").first()).toBeVisible();
+  // A line that has just come up may carry sound only for some seconds, until it is known what fits.
+  await expect(page.locator(".tile", { hasText: name }).locator("video").first()).toBeVisible({ timeout: 40_000 });
   await expect.poll(async () => (await picture(page, name)).bright, { timeout: 20_000 }).toBeGreaterThan(40);
   const { frames } = await picture(page, name);
   await expect
