@@ -27,7 +27,7 @@ const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
 /// Between two turns that found something. Datagrams that come one by one (a picture that its sender's line spreads, the
 /// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_micros(500);
 
 /// Tokens of connections start here.
 const STREAMS: usize = 2;

@@ -41,7 +41,9 @@ export const tool = (page: Page, name: RegExp | string) => tools(page).getByRole
 
 export async function sees(page: Page, name: string): Promise<void> {
   // A line that has just come up may carry sound only for some seconds, until it is known what fits.
-  await expect(page.locator(".tile", { hasText: name }).locator("video").first()).toBeVisible({ timeout: 40_000 });
+  await expect(page.locator(".tile", { hasText: name }).locator("video").first()).toBeVisible({
+    timeout: 40_000,
+  });
   await expect.poll(async () => (await picture(page, name)).bright, { timeout: 20_000 }).toBeGreaterThan(40);
   const { frames } = await picture(page, name);
   await expect

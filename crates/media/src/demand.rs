@@ -152,8 +152,10 @@ pub(crate) fn note(
         })
         .collect();
     let ideal = layers::choose(&if_all_came, connection.allowance.steady().or(connection.allowance.now()));
-    for (((slot, key), choice), wanted) in connection.slots.iter().zip(keys).zip(ideal).zip(wanted) {
-        let (Some(key), Some(choice)) = (*key, choice) else { continue };
+    for (((slot, key), choice), wanted) in connection.slots.iter().zip(keys).zip(ideal).zip(&if_all_came) {
+        // What the path cannot carry now is wanted all the same in its smallest form: it has to be there when it can.
+        let least = (0..).zip(&wanted.layers).min_by_key(|(_, layer)| layer.bps).map(|(choice, _)| choice);
+        let (Some(key), Some(choice)) = (*key, choice.or(least)) else { continue };
         let Some(publication) = publications.get_mut(key) else { continue };
         let Some((layer, _)) = publication.step(choice) else { continue };
         publication.demand.want(layer, wanted.height_px);
