@@ -71,6 +71,23 @@ fn pictures_go_before_sound_suffers_and_come_back() {
     assert_eq!(sim.told_picture(0), Some(true), "{:?}", sim.estimate());
 }
 
+/// A computer that slept, or whose clock is set: what its feedback says of times is another clock's from then on.
+#[test]
+fn a_clock_that_is_set_is_no_queue() {
+    let mut sim = one(Path { bps: Some(2_500_000), queue_bytes: 24_000, ..Path::FREE }, true);
+    sim.run(Duration::from_secs(5));
+    assert_eq!(sim.told_picture(0), Some(true));
+    let before = sim.estimate();
+    for step_us in [8_600_000, 700_000] {
+        sim.viewer.clock_us += step_us;
+        for _ in 0..30 {
+            sim.run(Duration::from_millis(100));
+            assert_eq!(sim.told_picture(0), Some(true), "{:?}", sim.estimate());
+        }
+        assert!(sim.estimate() >= before.map(|bps| bps * 8 / 10), "{before:?} {:?}", sim.estimate());
+    }
+}
+
 /// An estimate is only as good as the viewer's feedback: who sends none is not limited by a guess.
 #[test]
 fn who_sends_no_feedback_is_served_by_its_reports() {

@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::meeting::{CAMERA, Meeting};
+use common::meeting::{CAMERA, Meeting, offer};
+use common::peer::{Options, Peer};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
+use werkraum_media::command::{Command, Reply};
 
 const FRAME: Duration = Duration::from_millis(33);
 
@@ -131,4 +133,37 @@ fn a_small_tile_gets_a_small_layer_and_a_large_one_a_large_layer() {
     for pair in after.windows(2) {
         assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "continuous over the switch");
     }
+}
+
+/// by the session's id a client knows whether the server answers with the connection that it knows.
+#[test]
+fn an_answer_tells_whether_it_is_still_the_same_connection() {
+    let mut meeting = Meeting::new();
+    let who = meeting.join(1, true);
+    let (room, participant) = (meeting.room, meeting.clients[who].id);
+    let answered = |sdp: &str, meeting: &mut Meeting| {
+        let mut offer = offer(&meeting.clients[who].peer, 1, true);
+        offer.sdp = sdp.to_owned();
+        let Reply::Answer(answer) = meeting.command(Command::Offer { room, participant, offer }) else {
+            panic!("no answer")
+        };
+        let value =
+            |key: &str| answer.lines().find_map(|line| line.strip_prefix(key)).expect("in the answer").to_owned();
+        let origin = value("o=");
+        let mut origin = origin.split(' ').skip(1);
+        let mut number = || origin.next().and_then(|id| id.parse::<u64>().ok()).expect("a number");
+        (number(), number(), value("a=ice-ufrag:"))
+    };
+    let first = offer(&meeting.clients[who].peer, 1, true).sdp;
+    let again = answered(&first, &mut meeting);
+    let third = answered(&first, &mut meeting);
+    assert_eq!((third.0, &third.2), (again.0, &again.2));
+    assert!(third.1 > again.1, "the version goes up");
+    let ufrag = &meeting.clients[who].peer.credentials.ufrag;
+    let restarted = answered(&first.replace(&format!("a=ice-ufrag:{ufrag}"), "a=ice-ufrag:another1"), &mut meeting);
+    assert_eq!(restarted.0, again.0, "an ICE restart");
+    assert_ne!(restarted.2, again.2);
+    let stranger = Peer::new(meeting.clients[who].peer.server.clone(), Options::default());
+    let other = answered(&offer(&stranger, 1, true).sdp, &mut meeting);
+    assert_ne!(other.0, again.0, "another connection");
 }

@@ -10,7 +10,7 @@ import { prefer } from "./codecs";
 import { Watched } from "./emitter";
 import { encodingsFor, GENEROUS, type Thrift, type Wanted } from "./layers";
 import { Refused } from "./room_socket";
-import { ufragOf } from "./sdp";
+import { sessionOf } from "./sdp";
 
 export type MediaState = "idle" | "connecting" | "connected" | "recovering" | "refused";
 
@@ -50,7 +50,7 @@ export class Media {
   private applying: Promise<void> = Promise.resolve();
   private sending = new Map<Source, RTCRtpTransceiver>();
   private receiving: { slot: number; audio: RTCRtpTransceiver; video: RTCRtpTransceiver | null }[] = [];
-  private serverUfrag: string | null = null;
+  private session: string | null = null;
   private forgotten = false;
   private negotiating = false;
   private wanted: "no" | "offer" | "restart" = "no";
@@ -148,7 +148,7 @@ export class Media {
     this.pc?.close();
     this.negotiating = false;
     this.wanted = "no";
-    this.serverUfrag = null;
+    this.session = null;
     this.wanted_of.clear();
     this.forgotten = false;
     this.state.set(this.rebuilds === 0 ? "connecting" : "recovering");
@@ -223,15 +223,16 @@ export class Media {
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: how === "restart" }));
       const answer = await this.options.offer(pc.localDescription?.sdp ?? "", this.published(), this.slots());
       if (this.pc !== pc) return;
-      const ufrag = ufragOf(answer);
-      if (how === "offer" && this.serverUfrag !== null && ufrag !== this.serverUfrag) {
-        // The server answers with another connection than ours: it was restarted and lost it.
+      const session = sessionOf(answer);
+      if (this.session !== null && session !== this.session) {
+        // The server answers with another connection than ours: it was restarted and lost it. Ours could be taken up
+        // again, but browsers name their layers only at the beginning of a stream, and nobody would know them.
         this.rebuild();
         return;
       }
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
       if (this.pc !== pc) return;
-      this.serverUfrag = ufrag;
+      this.session = session;
       this.applyEncodings();
       this.options.onNegotiated();
       // A first connection, or one that looks for a new path, has to come up in time.

@@ -12,6 +12,8 @@ const WAITED_US: i64 = 15_000;
 const RUN_MIN: u32 = 3;
 const RUN_MIN_US: i64 = 20_000;
 const RUN_MAX_US: i64 = 400_000;
+/// Two clocks that run alike differ by no more than this in what they say of one queue.
+const STEP_US: i64 = 20_000;
 /// Longer than this nothing is made to wait by one queue.
 const DRAIN_MAX_US: i64 = 1_500_000;
 
@@ -38,22 +40,29 @@ struct Busy {
 }
 
 impl Backlog {
-    /// Takes the packets of a feedback message that arrived: when each left and arrived.
-    pub(crate) fn packets(&mut self, now_us: i64, packets: impl Iterator<Item = (i64, i64)> + Clone) {
+    /// Takes the packets of a feedback message that arrived: when each left and arrived. True: the viewer's clock made a
+    /// step, so that nothing of what was known of it counts any more.
+    pub(crate) fn packets(&mut self, now_us: i64, packets: impl Iterator<Item = (i64, i64)> + Clone) -> bool {
         if now_us - self.since >= GENERATION_US {
             (self.best_before, self.best, self.since) = (self.best, None, now_us);
         }
-        let Some(newest) = packets.clone().map(|(_, arrived)| arrived).max() else { return };
+        let Some((newest, sent)) = packets.clone().map(|(sent, arrived)| (arrived, sent)).max() else { return false };
         let least = |from: i64| {
             let recent = packets.clone().filter(|(_, arrived)| *arrived >= from).map(|(sent, arrived)| arrived - sent);
             (recent.clone().count(), recent.min())
         };
-        let (_, Some(all)) = least(i64::MIN) else { return };
+        let (_, Some(all)) = least(i64::MIN) else { return false };
         self.best = Some(self.best.map_or(all, |best| best.min(all)));
         let best = all.min(self.best_before.unwrap_or(i64::MAX)).min(self.best.unwrap_or(i64::MAX));
         let (count, recent) = least(newest - RECENT_US);
         let recent = if count >= RECENT_MIN { recent.unwrap_or(all) } else { all };
         self.queue_us = recent - best;
+        // A packet of which we know already has waited no longer than since it left.
+        let stepped = self.queue_us > now_us - sent + STEP_US;
+        if stepped {
+            *self = Self { best: Some(all), since: now_us, ..Self::default() };
+        }
+        stepped
     }
 
     /// Takes a packet that arrived, in the order of sending: a queue that stands is a run of packets that waited.
@@ -124,16 +133,34 @@ mod tests {
         let mut backlog = Backlog::default();
         let feedback = |from: i64, delay: fn(i64) -> i64| (0..20).map(move |n| (from + n * 5_000, delay(n)));
         let arrived = |(sent, delay): (i64, i64)| (sent, sent + 7_000_000 + delay);
-        backlog.packets(0, feedback(0, |_| 20_000).map(arrived));
-        assert_eq!(backlog.queue_us(), 0);
-        backlog.packets(100_000, feedback(100_000, |n| 20_000 + n % 2 * 20_000).map(arrived));
-        assert_eq!(backlog.queue_us(), 0, "jitter");
-        backlog.packets(200_000, feedback(200_000, |n| 20_000 + n * 7_500).map(arrived));
-        assert!(backlog.queue_us() >= 90_000, "{}", backlog.queue_us());
+        let mut told = |from: i64, delay| {
+            assert!(!backlog.packets(from + 300_000, feedback(from, delay).map(arrived)), "clocks run on");
+            backlog.queue_us()
+        };
+        assert_eq!(told(0, |_| 20_000), 0);
+        assert_eq!(told(100_000, |n| 20_000 + n % 2 * 20_000), 0, "jitter");
+        let queue = told(200_000, |n| 20_000 + n * 7_500);
+        assert!(queue >= 90_000, "{queue}");
         for n in 3..300 {
-            backlog.packets(n * 100_000, feedback(n * 100_000, |_| 50_000).map(arrived));
+            told(n * 100_000, |_| 50_000);
         }
-        assert_eq!(backlog.queue_us(), 0, "the path has become longer");
+        assert_eq!(told(30_000_000, |_| 50_000), 0, "the path has become longer");
+    }
+
+    #[test]
+    fn a_wait_longer_than_the_round_trip_is_a_clock_that_was_set() {
+        let mut backlog = Backlog::default();
+        let mut told = |from: i64, delay: i64| {
+            let stepped =
+                backlog.packets(from + 150_000, (0..20).map(|n| (from + n * 5_000, from + n * 5_000 + delay)));
+            (stepped, backlog.queue_us())
+        };
+        assert_eq!(told(0, 20_000), (false, 0));
+        assert_eq!(told(100_000, 70_000), (false, 50_000), "a queue");
+        assert_eq!(told(200_000, 8_620_000), (true, 0), "nobody can know already that it waited for so long");
+        assert_eq!(told(300_000, 8_620_000), (false, 0));
+        assert_eq!(told(400_000, 8_660_000), (false, 40_000), "a queue, from the new beginning");
+        assert_eq!(told(500_000, -3_000_000), (false, 0), "back");
     }
 
     #[test]

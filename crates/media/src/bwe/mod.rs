@@ -192,6 +192,11 @@ impl Estimator {
             return false;
         }
         self.fed_at = Some(now_us);
+        let usual = self.arrivals.iter().filter(|(sent, _)| sent.cluster == 0);
+        if self.backlog.packets(now_us, usual.map(|(sent, arrived)| (sent.at_us, *arrived))) {
+            (self.groups, self.acked, self.draining) = (Groups::default(), Acked::default(), None);
+            self.trend.restart();
+        }
         for (sent, arrived) in &self.arrivals {
             self.acked.add(*arrived, sent.bytes);
             if sent.cluster != 0 {
@@ -200,8 +205,6 @@ impl Estimator {
                 self.trend.group(delta);
             }
         }
-        let usual = self.arrivals.iter().filter(|(sent, _)| sent.cluster == 0);
-        self.backlog.packets(now_us, usual.map(|(sent, arrived)| (sent.at_us, *arrived)));
         // While a queue is being emptied only sound is sent: that tells nothing of what the path carries.
         let full = self.draining.unwrap_or(i64::MAX);
         for (sent, arrived) in self.arrivals.iter().filter(|(sent, _)| sent.at_us <= full) {

@@ -58,6 +58,8 @@ pub struct Viewer {
     videos: Vec<Video>,
     slots: Vec<SlotSsrcs>,
     pub feedback: bool,
+    /// How far its clock was set forward.
+    pub clock_us: u64,
     arrivals: BTreeMap<u64, u64>,
     transport_highest: u64,
     base: u64,
@@ -89,6 +91,7 @@ impl Viewer {
             videos,
             slots,
             feedback,
+            clock_us: 0,
             arrivals: BTreeMap::new(),
             transport_highest: 65_536,
             base: 0,
@@ -110,7 +113,7 @@ impl Viewer {
             if packet[16] == 3 << 4 | 1 {
                 let number = extend(self.transport_highest, u16::from_be_bytes([packet[17], packet[18]]));
                 self.transport_highest = self.transport_highest.max(number);
-                self.arrivals.entry(number).or_insert(now_us);
+                self.arrivals.entry(number).or_insert(now_us + self.clock_us);
             }
             at += 4 + 4 * words;
         }
