@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
 /// Trains that one call receives.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 /// What one train may hold: 64 datagrams (the kernel's limit) fit.
 const TRAIN_BYTES: usize = 64 * 1024;
 /// Kernel buffers; what the system allows is taken.

@@ -6,7 +6,7 @@
 use crate::remote::Remote;
 use std::collections::HashMap;
 
-/// Addresses that one connection may have at a time; the oldest goes first (a phone has two or three).
+/// Addresses that one connection may have at a time; what was proven longest ago goes first (a phone has two or three).
 const ADDRESSES_PER_CONNECTION_MAX: usize = 8;
 
 /// What a datagram is, by its first byte (RFC 7983).
@@ -105,7 +105,6 @@ impl<K: Copy + Eq + std::hash::Hash> Demux<K> {
     pub fn bind(&mut self, address: impl Into<Remote>, connection: K) {
         let address = address.into();
         match self.by_address.insert(address, connection) {
-            Some(same) if same == connection => return,
             Some(former) => {
                 if let Some(list) = self.addresses.get_mut(&former) {
                     list.retain(|known| *known != address);
@@ -234,6 +233,16 @@ mod tests {
         }
         let known = (1..=100).filter(|port| demux.route(address(*port), &[0x80; 20]).is_some()).count();
         assert_eq!(known, ADDRESSES_PER_CONNECTION_MAX);
+    }
+
+    #[test]
+    fn an_address_that_is_proven_again_and_again_stays() {
+        let mut demux = Demux::new();
+        for port in 1..=100 {
+            demux.bind(address(port), 1_u32);
+            demux.bind(address(1), 1);
+        }
+        assert_eq!(demux.route(address(1), &[0x80; 20]), Some(1));
     }
 
     proptest! {
