@@ -25,13 +25,10 @@ const BATCHES_PER_TURN: usize = 32;
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
-/// After a turn that found something the worker rests for so many times as long as the turn took, within these bounds.
-/// Datagrams that come one by one (a picture that its sender's line spreads, the reports of a hundred viewers) are then
-/// taken together: waking up costs more than forwarding one of them. A small meeting hardly waits, a large one no longer
-/// than what a network's own jitter is.
-const REST_TURNS: u32 = 50;
-const REST_MIN: Duration = Duration::from_micros(500);
-const REST_MAX: Duration = Duration::from_millis(4);
+/// After a turn that found something. Datagrams that come one by one (a picture that its sender's line spreads, the
+/// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them. Less than a
+/// network's own jitter.
+const REST: Duration = Duration::from_millis(4);
 /// Between two looks at what was counted.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
@@ -85,17 +82,17 @@ impl Loop {
     fn run(mut self) {
         let mut events = Events::with_capacity(256);
         let (mut more, mut found) = (false, false);
-        let (mut rest, mut watched) = (Duration::ZERO, Instant::now());
+        let (mut turned, mut watched) = (Instant::now(), Instant::now());
         loop {
             if found && !more {
-                std::thread::sleep(rest);
+                std::thread::sleep(REST.saturating_sub(turned.elapsed()));
             }
             let until = [self.engine.poll_timeout(), self.streams.next_sweep()].into_iter().flatten().min();
             let wait = until.map(|at| at.saturating_duration_since(Instant::now()));
             let wait = if more { Some(Duration::ZERO) } else { wait };
             // Interrupted by a signal: the turn below finds nothing, and the next one waits again.
             let _ = self.poll.poll(&mut events, wait);
-            let turned = Instant::now();
+            turned = Instant::now();
             found = events.iter().any(|event| event.token() != WAKE);
             for event in events.iter().filter(|event| event.token().0 >= STREAMS) {
                 self.streams.ready(self.poll.registry(), event.token());
@@ -110,7 +107,6 @@ impl Loop {
             self.streams.sweep(now, self.poll.registry(), |remote| self.engine.knows(remote));
             self.send();
             self.tell();
-            rest = (turned.elapsed() * REST_TURNS).clamp(REST_MIN, REST_MAX);
             if !found || now.saturating_duration_since(watched) >= WATCH_EVERY {
                 watched = now;
                 (self.watch)(self.engine.counters(), self.socket.unsent + self.streams.unsent());

@@ -44,6 +44,8 @@ const SILENT_AT_FIRST: Duration = Duration::from_millis(1_500);
 const SILENT_US: i64 = 600_000;
 /// What remains of the rate then.
 const SILENT_PART: u64 = 8;
+/// On a path that carries more than this a burst is short enough for the sound behind it.
+const NARROW: u64 = 1_500_000;
 /// Round-trip time before one is known.
 const RTT_US: i64 = 100_000;
 /// Arrivals of one feedback that are looked at.
@@ -134,7 +136,9 @@ impl Estimator {
         }
         let silent = self.fed_at.is_some_and(|at| now_us - at > SILENT_US + self.rtt_us.unwrap_or(RTT_US))
             && self.history.in_flight() * 8 > bps / 2;
-        Some(if silent { bps / SILENT_PART } else { bps + bps / 5 })
+        // A little more than the estimate, so that a queue of ours empties; on a wide path more, since pictures come in
+        // bursts (a page that is turned on a shared screen) and sound behind one does not wait for long there.
+        Some(if silent { bps / SILENT_PART } else { bps + bps / 5 + bps.saturating_sub(NARROW) })
     }
 
     /// The part of packets that get lost.
