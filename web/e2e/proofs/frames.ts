@@ -6,6 +6,8 @@ import type { Page } from "@playwright/test";
 /** A frame of sound or picture at one side. */
 export interface Frame {
   kind: "audio" | "video";
+  /** Whether this page sent it, or it came. */
+  out: boolean;
   /** When it left its encoder, or was complete: milliseconds of this machine's clock. */
   at_ms: number;
   /** Its stream, one for each size of a picture. */
@@ -18,7 +20,7 @@ export interface Frame {
 interface Transformer {
   readable: ReadableStream<RTCEncodedVideoFrame>;
   writable: WritableStream<RTCEncodedVideoFrame>;
-  options: { kind: Frame["kind"] };
+  options: { kind: Frame["kind"]; out: boolean };
 }
 
 interface Metadata {
@@ -68,7 +70,7 @@ function traceFrames(): void {
           const at_ms = performance.timeOrigin + performance.now();
           const bytes = new Uint8Array(frame.data);
           for (const part of mimeType.toLowerCase() === "audio/red" ? sounds(bytes) : [bytes])
-            frames.push({ kind: options.kind, at_ms, ssrc, print: `${options.kind} ${print(part)}` });
+            frames.push({ ...options, at_ms, ssrc, print: `${options.kind} ${print(part)}` });
           on.enqueue(frame);
         },
       });
@@ -90,8 +92,9 @@ function traceFrames(): void {
   RTCPeerConnection.prototype.addTransceiver = function (what, init) {
     const made = add.call(this, what, init);
     const kind = typeof what === "string" ? what : what.kind;
-    const side = init?.direction === "recvonly" ? made.receiver : made.sender;
-    side.transform = new RTCRtpScriptTransform(worker, { kind });
+    const out = init?.direction !== "recvonly";
+    const side = out ? made.sender : made.receiver;
+    side.transform = new RTCRtpScriptTransform(worker, { kind, out });
     return made;
   };
 }
@@ -130,9 +133,10 @@ export class Trace {
     const take = (page: Page) => page.evaluate(() => window.lineFrames());
     const [sent, came] = await Promise.all([Promise.all(this.#from.map(take)), take(this.#to)]);
     this.#from.forEach((page, place) => {
-      for (const frame of sent[place] ?? []) this.#take(page, frame);
+      for (const frame of sent[place] ?? []) if (frame.out) this.#take(page, frame);
     });
-    for (const { print, at_ms } of came) if (!this.#came.has(print)) this.#came.set(print, at_ms);
+    for (const { print, at_ms, out } of came)
+      if (!out && !this.#came.has(print)) this.#came.set(print, at_ms);
   }
 
   #take(page: Page, { kind, at_ms, ssrc, print }: Frame): void {
