@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: the proofs of `testkit::proofs` in their full size against a real server. The same ones run
 //! small among the stories.
 
+use crate::common::sim::figures::{self, Figure};
 use crate::prove_browsers;
 use clap::Subcommand;
 use std::path::Path;
@@ -47,7 +48,7 @@ pub(crate) enum What {
     /// Bad lines, simulated and with browsers: rate steps and loss, what is used of the link, queues, pictures, sound.
     /// Needs root.
     Media {
-        /// How often in each; the worst counts.
+        /// How often with browsers; each has to hold.
         #[arg(long, default_value_t = 1)]
         times: u32,
     },
@@ -91,10 +92,10 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
 
 /// The figures of the simulation, as lines.
 fn simulated() -> anyhow::Result<String> {
-    let figures = crate::common::sim::figures::all(1);
+    let figures = figures::all(1);
     let lines: String = figures.iter().map(|figure| format!("sim_{}\n", figure.line())).collect();
     print!("{lines}");
-    let broken: Vec<String> = figures.iter().filter(|figure| !figure.holds()).map(|figure| figure.line()).collect();
+    let broken: Vec<String> = figures.iter().filter(|figure| !figure.holds()).map(Figure::line).collect();
     anyhow::ensure!(broken.is_empty(), "does not hold: {}", broken.join(", "));
     Ok(lines)
 }
