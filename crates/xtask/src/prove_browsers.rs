@@ -12,17 +12,10 @@ use std::process::{Command, Stdio};
 ///
 /// # Errors
 /// When it cannot be run or a limit did not hold.
-pub(crate) fn run(
-    binary: &Path,
-    name: &str,
-    title: &str,
-    file: &str,
-    times: u32,
-    mut figures: String,
-) -> Result<()> {
+pub(crate) fn run(binary: &Path, name: &str, title: &str, file: &str, times: u32, mut figures: String) -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut child = Command::new("npx")
-        .args(["playwright", "test", "--config", "e2e/proofs.config.ts", file])
+        .args(["playwright", "test", "--config", "e2e/proofs.config.ts", &format!("{file}.proof.ts")])
         .current_dir(root.join("web"))
         .env("WERKRAUM_BIN", std::path::absolute(binary)?)
         .env("WERKRAUM_PROOF_TIMES", times.to_string())
