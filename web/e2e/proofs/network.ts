@@ -103,7 +103,10 @@ export class Network {
     run("ip", ["link", "add", CABLE, "type", "veth", "peer", "name", FAR_END, "netns", NAME]);
     run("ip", ["addr", "add", `${SERVER_IP}/24`, "dev", CABLE]);
     // Each datagram by itself: a train in one piece would be lost in one piece.
-    run("ip", ["link", "set", CABLE, "up", "gso_max_segs", "1"]);
+    // An IPv6 address that comes a moment later is another network to browsers, and ends what they are loading.
+    run("ip", ["link", "set", CABLE, "addrgenmode", "none", "gso_max_segs", "1"]);
+    this.#inside("ip", ["link", "set", FAR_END, "addrgenmode", "none"]);
+    run("ip", ["link", "set", CABLE, "up"]);
     this.#inside("ip", ["link", "set", "lo", "up"]);
     this.#inside("ip", ["addr", "add", `${this.#ip}/24`, "dev", FAR_END]);
     this.#inside("ip", ["link", "set", FAR_END, "up"]);
