@@ -1,5 +1,5 @@
-// `cargo xtask prove udp-blocked` and `… reconnect`: long proofs with real browsers behind networks of their own. They
-// need root (network namespaces, nftables), take minutes and are no part of `./run test`.
+// `cargo xtask prove udp-blocked`, `… reconnect` and `… media`: long proofs with real browsers behind
+// networks of their own. They need root (network namespaces, nftables), take minutes and are no part of `./run test`.
 import stories from "../playwright.config";
 
 export default {

@@ -24,37 +24,38 @@ const ACTIVE: Duration = Duration::from_secs(2);
 /// Between two requests for a key frame, whoever asks.
 const KEY_FRAME_EVERY: Duration = Duration::from_millis(200);
 
+/// What a path carries around each payload: IP, UDP, RTP with its extensions, the tag of SRTP.
+const AROUND: u64 = 28 + 24 + 16;
+
 /// Bytes over time.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     bytes: u64,
+    packets: u64,
     since: Option<Instant>,
     bps: u64,
-    /// The last windows: a key frame fills one of them, which is no reason to choose another layer.
+    /// The last windows, with what is around each payload: a key frame fills one of them, which is no reason to choose
+    /// another layer.
     windows: [u64; 5],
 }
 
 impl Meter {
     pub(crate) fn add(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+        self.packets += u64::from(bytes > 0);
     }
 
     pub(crate) fn bps(&self) -> u64 {
         self.bps
     }
 
-    /// The usual figure of the last seconds: the middle one of its windows.
-    pub(crate) fn usual_bps(&self) -> u64 {
+    /// What it needs on a path: the usual figure of the last seconds, which is the middle one of its windows.
+    pub(crate) fn need_bps(&self) -> u64 {
         let mut sorted = self.windows;
         sorted.sort_unstable();
         let first = sorted.iter().position(|bps| *bps > 0).unwrap_or(sorted.len() - 1);
         let known = &sorted[first..];
         known[known.len() / 2]
-    }
-
-    /// What it needs on a path: headers and what is around them cost a tenth of what a picture does.
-    pub(crate) fn need_bps(&self) -> u64 {
-        self.usual_bps() * 11 / 10
     }
 
     /// Ends a window of at least half a second. True: there is a new figure.
@@ -67,11 +68,12 @@ impl Meter {
         if elapsed < Duration::from_millis(500) {
             return false;
         }
-        let bps = self.bytes * 8_000 / elapsed.as_millis() as u64;
+        let per_second = |bytes: u64| bytes * 8_000 / elapsed.as_millis() as u64;
+        let bps = per_second(self.bytes);
         self.bps = if self.bps == 0 { bps } else { (self.bps + bps) / 2 };
-        (self.bytes, self.since) = (0, Some(now));
         self.windows.rotate_left(1);
-        self.windows[self.windows.len() - 1] = bps;
+        self.windows[self.windows.len() - 1] = per_second(self.bytes + self.packets * AROUND);
+        (self.bytes, self.packets, self.since) = (0, 0, Some(now));
         true
     }
 }
@@ -326,5 +328,25 @@ impl Publication {
             layer.arrivals.forget_before(sequence);
         }
         layer.cache.keep(now, sequence, media.timestamp, media.marker, picture, [media.payload, descriptor])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_payload_is_needed_too() {
+        let start = Instant::now();
+        for (payload, needs) in [(1_100, 1_168), (200, 268)] {
+            let mut meter = Meter::default();
+            meter.tick(start);
+            for window in 1..=5 {
+                (0..100).for_each(|_| meter.add(if window == 3 { 6 * payload } else { payload }));
+                meter.add(0); // padding
+                assert!(meter.tick(start + Duration::from_secs(window)));
+            }
+            assert_eq!(meter.need_bps(), needs * 100 * 8, "without the window of the key frame");
+        }
     }
 }

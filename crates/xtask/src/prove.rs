@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: the proofs of `testkit::proofs` in their full size against a real server. The same ones run
 //! small among the stories.
 
+use crate::common::sim::figures::{self, Figure};
 use crate::prove_browsers;
 use clap::Subcommand;
 use std::path::Path;
@@ -44,6 +45,13 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 20)]
         times: u32,
     },
+    /// Bad lines, simulated and with browsers: rate steps and loss, what is used of the link, queues, pictures, sound.
+    /// Needs root.
+    Media {
+        /// How often with browsers; each has to hold.
+        #[arg(long, default_value_t = 1)]
+        times: u32,
+    },
     /// Independent participants (aiortc in Python) join by the documented protocol, send and receive.
     Aiortc,
 }
@@ -53,10 +61,12 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
     let browsers = match what {
         What::UdpBlocked { times } => Some(("udp-blocked", "UDP blocked", "udp_blocked", times)),
         What::Reconnect { times } => Some(("reconnect", "Coming back (R-10, R-11, R-12)", "reconnect", times)),
+        What::Media { times } => Some(("media", "Bad lines (M6, A-11)", "line", times)),
         _ => None,
     };
     if let Some((name, title, file, times)) = browsers {
-        prove_browsers::run(&crate::binary()?, name, title, file, times)?;
+        let simulated = if name == "media" { simulated()? } else { String::new() };
+        prove_browsers::run(&crate::binary()?, name, title, file, times, simulated)?;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -73,9 +83,19 @@ pub(crate) fn run(what: What) -> anyhow::Result<ExitCode> {
                 Box::pin(aiortc::run(binary, &root.join("tests/python"), &environment)).await
             }
             What::Kills { count } => Box::pin(kills::run(binary, count)).await,
-            What::UdpBlocked { .. } | What::Reconnect { .. } => Ok(Proof::default()),
+            What::UdpBlocked { .. } | What::Reconnect { .. } | What::Media { .. } => Ok(Proof::default()),
         }
     })?;
     proof.report()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The figures of the simulation, as lines.
+fn simulated() -> anyhow::Result<String> {
+    let figures = figures::all(1);
+    let lines: String = figures.iter().map(|figure| format!("sim_{}\n", figure.line())).collect();
+    print!("{lines}");
+    let broken: Vec<String> = figures.iter().filter(|figure| !figure.holds()).map(Figure::line).collect();
+    anyhow::ensure!(broken.is_empty(), "does not hold: {}", broken.join(", "));
+    Ok(lines)
 }

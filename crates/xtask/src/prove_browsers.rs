@@ -7,21 +7,21 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs `web/e2e/proofs/FILE.proof.ts` with so many repetitions and writes `docs/proof/NAME.md`.
+/// Runs `web/e2e/proofs/FILE.proof.ts` with so many repetitions and writes `docs/proof/NAME.md`; `figures` are lines that
+/// are known already and stand first.
 ///
 /// # Errors
 /// When it cannot be run or a limit did not hold.
-pub(crate) fn run(binary: &Path, name: &str, title: &str, file: &str, times: u32) -> Result<()> {
+pub(crate) fn run(binary: &Path, name: &str, title: &str, file: &str, times: u32, mut figures: String) -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut child = Command::new("npx")
-        .args(["playwright", "test", "--config", "e2e/proofs.config.ts", file])
+        .args(["playwright", "test", "--config", "e2e/proofs.config.ts", &format!("{file}.proof.ts")])
         .current_dir(root.join("web"))
         .env("WERKRAUM_BIN", std::path::absolute(binary)?)
         .env("WERKRAUM_PROOF_TIMES", times.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .context("npx: run npm ci in web/ first")?;
-    let mut figures = String::new();
     for line in BufReader::new(child.stdout.take().context("its output")?).lines() {
         let line = line?;
         println!("{line}");

@@ -1,9 +1,11 @@
 // A network of its own for one browser: a namespace at the other end of a cable, with rules of nftables in it. Whoever
 // makes one takes it down again.
-import { execFileSync } from "node:child_process";
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { type Browser, chromium, type LaunchOptions } from "@playwright/test";
 
 /** The server's end of the cable. */
@@ -11,6 +13,10 @@ export const SERVER_IP = "10.77.0.1";
 const NAME = "werkraum-proof";
 const CABLE = "wrproof0";
 const FAR_END = "wrproof1";
+/** What waits in front of a slow cable at most, in bytes: as in the simulation (`crates/media/tests/common/sim`). */
+const QUEUE_BYTES = 65_536;
+/** Two packets may leave at once; all else waits its time. */
+const BURST_BYTES = 3_200;
 
 function run(command: string, args: string[], input?: string): string {
   return execFileSync(command, args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
@@ -27,6 +33,66 @@ function tried(command: string, args: string[]): void {
 /** Matches ICE over TCP: after the length of RFC 4571 and the head of a STUN message comes its cookie, in the clear. */
 const iceTcp = (port: number) => `tcp dport ${port} @ih,48,32 0x2112a442`;
 
+/** What the cable's queue was like at a moment. */
+export interface Queue {
+  at_ms: number;
+  /** How fast it empties; 0: there is none. */
+  bps: number;
+  /** Carried since it was made, Ethernet headers included. */
+  bytes: number;
+  waiting: number;
+  dropped: number;
+}
+
+/** Looks at the queue in front of the cable, ten times a second. One `tc` does it all: starting them costs too much. */
+export class QueueWatch {
+  readonly seen: Queue[] = [];
+  readonly #tc: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor() {
+    this.#tc = spawn("tc", ["-s", "-j", "-batch", "-"], { stdio: ["pipe", "pipe", "inherit"] });
+    createInterface(this.#tc.stdout).on("line", (line) => {
+      const root = (JSON.parse(line) as Partial<Shaper>[]).find(({ kind }) => kind === "tbf");
+      this.seen.push({
+        at_ms: performance.timeOrigin + performance.now(),
+        bps: (root?.options?.rate ?? 0) * 8,
+        bytes: root?.bytes ?? 0,
+        waiting: root?.backlog ?? 0,
+        dropped: root?.drops ?? 0,
+      });
+    });
+    this.#timer = setInterval(() => this.#tc.stdin.write(`qdisc show dev ${CABLE}\n`), 100);
+  }
+
+  /** How long a packet that came then would have waited, in milliseconds, between two moments. */
+  waits(from_ms: number, to_ms: number): number[] {
+    const within = this.seen.filter(({ at_ms, bps }) => at_ms >= from_ms && at_ms < to_ms && bps > 0);
+    return within.map(({ waiting, bps }) => Math.round((waiting * 8_000) / bps));
+  }
+
+  /** What the cable carried between two moments, in bit/s. */
+  carried(from_ms: number, to_ms: number): number {
+    const within = this.seen.filter(({ at_ms }) => at_ms >= from_ms && at_ms < to_ms);
+    const [first, last] = [within[0], within.at(-1)];
+    if (!first || !last || last.at_ms <= first.at_ms) return Number.NaN;
+    return ((last.bytes - first.bytes) * 8_000) / (last.at_ms - first.at_ms);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#tc.kill();
+  }
+}
+
+interface Shaper {
+  kind: string;
+  options: { rate: number };
+  bytes: number;
+  backlog: number;
+  drops: number;
+}
+
 export class Network {
   readonly #folder = mkdtempSync(join(tmpdir(), "werkraum-proof-"));
   #ip = "10.77.0.2";
@@ -36,6 +102,10 @@ export class Network {
     run("ip", ["netns", "add", NAME]);
     run("ip", ["link", "add", CABLE, "type", "veth", "peer", "name", FAR_END, "netns", NAME]);
     run("ip", ["addr", "add", `${SERVER_IP}/24`, "dev", CABLE]);
+    // Each datagram by itself: a train in one piece would be lost in one piece.
+    // An IPv6 address that comes a moment later is another network to browsers, and ends what they are loading.
+    run("ip", ["link", "set", CABLE, "addrgenmode", "none", "gso_max_segs", "1"]);
+    this.#inside("ip", ["link", "set", FAR_END, "addrgenmode", "none"]);
     run("ip", ["link", "set", CABLE, "up"]);
     this.#inside("ip", ["link", "set", "lo", "up"]);
     this.#inside("ip", ["addr", "add", `${this.#ip}/24`, "dev", FAR_END]);
@@ -90,6 +160,28 @@ table ip werkraum_proof_nat {
   }
 }`);
     this.#inside("conntrack", ["-F"]);
+  }
+
+  /** The cable carries so much towards the browser from now on, with a queue in front of it that drops at its end. */
+  narrow(bps: number): void {
+    const shaper = ["tbf", "rate", `${bps}bit`, "burst", `${BURST_BYTES}`, "limit", `${QUEUE_BYTES}`];
+    run("tc", ["qdisc", "replace", "dev", CABLE, "root", ...shaper]);
+  }
+
+  /** Loses so many of a thousand UDP datagrams from now on, both ways, each by its own chance; 0: none. */
+  lose(permille: number): void {
+    const drop = permille > 0 ? `meta l4proto udp numgen random mod 1000 < ${permille} counter drop` : "";
+    this.#rules(`
+table inet werkraum_proof {
+  chain out {
+    type filter hook output priority 0
+    ${drop}
+  }
+  chain in {
+    type filter hook input priority 0
+    ${drop}
+  }
+}`);
   }
 
   #rules(text: string): void {

@@ -1,6 +1,7 @@
 /**
- * Which codecs the sections of our offers name, in which order: VP8 and Opus first, one profile of each other codec.
- * Keeps an offer with two dozen sections far below `SDP_BYTES_MAX`. Used by `media.ts` only.
+ * Which codecs the sections of our offers name, in which order: VP8 and Opus first, one profile of each other codec; with
+ * Opus its redundancy, in which the server packs sounds for who loses packets. Keeps an offer with two dozen sections far
+ * below `SDP_BYTES_MAX`. Used by `media.ts` only.
  */
 
 const VIDEO: readonly ((codec: RTCRtpCodec) => boolean)[] = [
@@ -14,7 +15,11 @@ const VIDEO: readonly ((codec: RTCRtpCodec) => boolean)[] = [
   (codec) => codec.mimeType.toLowerCase() === "video/av1" && !/profile=[1-9]/.test(codec.sdpFmtpLine ?? ""),
   (codec) => codec.mimeType.toLowerCase() === "video/rtx",
 ];
-const AUDIO: typeof VIDEO = [(codec) => codec.mimeType.toLowerCase() === "audio/opus"];
+// Redundancy behind Opus: taken when it comes, but not sent; the way to the server has NACK for the few that get lost.
+const AUDIO: typeof VIDEO = [
+  (codec) => codec.mimeType.toLowerCase() === "audio/opus",
+  (codec) => codec.mimeType.toLowerCase() === "audio/red",
+];
 
 /** The codecs of `available` that we name, in our order. */
 export function ordered(kind: "audio" | "video", available: readonly RTCRtpCodec[]): RTCRtpCodec[] {
