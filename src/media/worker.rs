@@ -28,7 +28,7 @@ const WAKE: Token = Token(1);
 /// After a turn that found something. Datagrams that come one by one (a picture that its sender's line spreads, the
 /// reports of a hundred viewers) are then taken together: waking up costs more than forwarding one of them. Less than a
 /// network's own jitter.
-const REST: Duration = Duration::from_millis(4);
+const REST: Duration = Duration::from_millis(3);
 /// Between two looks at what was counted.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
