@@ -104,13 +104,10 @@ impl<K: Copy + Eq + std::hash::Hash> Demux<K> {
     /// Makes everything from this address reach the connection. Call it on [`crate::transport::Input::Validated`] only.
     pub fn bind(&mut self, address: impl Into<Remote>, connection: K) {
         let address = address.into();
-        match self.by_address.insert(address, connection) {
-            Some(former) => {
-                if let Some(list) = self.addresses.get_mut(&former) {
-                    list.retain(|known| *known != address);
-                }
-            }
-            None => {}
+        if let Some(list) =
+            self.by_address.insert(address, connection).and_then(|former| self.addresses.get_mut(&former))
+        {
+            list.retain(|known| *known != address);
         }
         let list = self.addresses.entry(connection).or_default();
         if list.len() >= ADDRESSES_PER_CONNECTION_MAX {
