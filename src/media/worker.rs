@@ -85,7 +85,8 @@ impl Loop {
         let (mut turned, mut watched) = (Instant::now(), Instant::now());
         loop {
             if found && !more {
-                std::thread::sleep(REST.saturating_sub(turned.elapsed()));
+                let until = self.engine.poll_timeout().map_or(turned + REST, |at| at.min(turned + REST));
+                std::thread::sleep(until.saturating_duration_since(Instant::now()));
             }
             let until = [self.engine.poll_timeout(), self.streams.next_sweep()].into_iter().flatten().min();
             let wait = until.map(|at| at.saturating_duration_since(Instant::now()));

@@ -55,6 +55,8 @@ pub(crate) struct Room {
     pub(crate) clock: Clock,
     /// Something changed that decides who gets what: all slots are to be looked at.
     pub(crate) stale: bool,
+    /// There are new bitrates of layers.
+    pub(crate) figures: bool,
     /// Connections that every tick has to look at: those that come up, and those that publish.
     pub(crate) lively: Vec<Key>,
     /// Some slot carries something else than before.
@@ -74,6 +76,7 @@ impl Room {
             speakers: Speakers::default(),
             clock,
             stale: false,
+            figures: false,
             lively: Vec::new(),
             slots_changed: false,
             scratch: Vec::new(),

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// What is no hurry is done in every fifth: bitrates, consent, clocks of viewers.
 const CALM: u32 = 5;
+/// New bitrates are looked at together, in every twenty-fifth (half a second).
+const FIGURES: u32 = 25;
 /// Between two transport-wide feedbacks.
 const FEEDBACK_EVERY: Duration = Duration::from_millis(80);
 /// Between two receiver reports.
@@ -27,11 +29,15 @@ impl Room {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Instant, out: &mut Outbox) {
         let calm = self.ticks.is_multiple_of(CALM);
+        let figures = self.ticks.is_multiple_of(FIGURES);
         let looks = self.ticks.is_multiple_of(LOOK_TICKS);
         self.ticks = self.ticks.wrapping_add(1);
         let mut keys = std::mem::take(&mut self.lively);
         if calm {
             self.watch_layers(now);
+            if figures {
+                self.stale |= std::mem::take(&mut self.figures);
+            }
             keys.clear();
             keys.extend(self.peers.iter().filter(|(_, peer)| peer.connection.is_some()).map(|(key, _)| key));
         }
@@ -110,7 +116,8 @@ impl Room {
             for layer in &mut publication.layers {
                 let new_figure = layer.meter.tick(now) && simulcast;
                 let inside = layer.scalability.as_mut().is_some_and(|layers| layers.tick(now));
-                self.stale |= layer.falls_silent(now) || new_figure || inside;
+                self.figures |= new_figure || inside;
+                self.stale |= layer.falls_silent(now);
             }
         }
     }
