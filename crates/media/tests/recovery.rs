@@ -150,9 +150,8 @@ fn an_answer_tells_whether_it_is_still_the_same_connection() {
         let value =
             |key: &str| answer.lines().find_map(|line| line.strip_prefix(key)).expect("in the answer").to_owned();
         let origin = value("o=");
-        let mut origin = origin.split(' ').skip(1);
-        let mut number = || origin.next().and_then(|id| id.parse::<u64>().ok()).expect("a number");
-        (number(), number(), value("a=ice-ufrag:"))
+        let number = |place| origin.split(' ').nth(place).and_then(|id| id.parse::<u64>().ok()).expect("a number");
+        (number(1), number(2), value("a=ice-ufrag:"))
     };
     let first = offer(&meeting.clients[who].peer, 1, true).sdp;
     let again = answered(&first, &mut meeting);
